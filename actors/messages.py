@@ -1,0 +1,352 @@
+"""Every message that travels between actors: the vocabulary of the system.
+
+All are frozen and slotted: what travels is never changed by a receiver. Each
+message of a turn carries its `turn`; a receiver drops what belongs to another
+turn. Past tense states a fact, imperative asks for something.
+
+Units are in the names (`_ms`, `_hz`); PCM is signed 16-bit little endian, mono.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+#: A Thespian ActorAddress; the library ships no types.
+Address = Any
+
+#: The three kinds of pooled worker.
+Kind = Literal["asr", "llm", "tts"]
+
+#: How a lease ended, as the session that held it saw it.
+Outcome = Literal["ok", "failed", "cancelled"]
+
+
+class TurnId(NamedTuple):
+    """One turn of one session. `number` grows by one with each turn of the session."""
+
+    session: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.session}#{self.number}"
+
+
+# --- life cycle -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who is who at the moment; sent again whenever one of them was replaced."""
+
+    router: Address | None = None
+    acceptor: Address | None = None
+    pools: tuple[tuple[str, Address], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """First message to every actor: what it is called and what it needs.
+
+    `detail` is what this kind of actor needs beyond that (an engine's settings,
+    a pool's kind); its type is stated in the actor's docstring.
+    """
+
+    name: str
+    settings: Any
+    directory: Directory = field(default_factory=Directory)
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An actor can serve. Sent once to its parent, after `Start`."""
+
+    name: str
+    pid: int
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """An actor cannot serve; `reason` says why and what would mend it."""
+
+    name: str
+    pid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Take no new work, finish what runs, then say `Drained`."""
+
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerFailed:
+    """A handler raised. The text replaces the exception, which may not unpickle."""
+
+    actor: str
+    message: str
+    error: str
+    turn: TurnId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """An actor's own timer, named by its purpose."""
+
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask any actor how it is; it answers `Report` at once, in mid-work too."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActorReport:
+    """One actor in the status: who, pid, state, restarts, in flight."""
+
+    name: str
+    kind: str
+    pid: int
+    state: str
+    restarts: int = 0
+    in_flight: int = 0
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Answer to `Probe`: the actor itself first, then those it supervises."""
+
+    request: int
+    actors: tuple[ActorReport, ...]
+
+
+# --- routing ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUp:
+    kind: Kind
+    name: str
+    engine: str
+    address: Address
+    slots: int
+    weight: int
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDown:
+    kind: Kind
+    name: str
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Ask for a slot. `avoid` names engines that failed this request already."""
+
+    kind: Kind
+    request: int
+    turn: TurnId
+    avoid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    kind: Kind
+    request: int
+    turn: TurnId
+    worker: str
+    engine: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """No slot: `reason` is 'none' (nobody serves this kind) or 'full'."""
+
+    kind: Kind
+    request: int
+    turn: TurnId
+    reason: Literal["none", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A lease ended. `took_ms`: from the request to the worker's first result."""
+
+    kind: Kind
+    request: int
+    turn: TurnId
+    outcome: Outcome
+    took_ms: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """Router to session: the worker that served this lease is gone."""
+
+    kind: Kind
+    request: int
+    turn: TurnId
+    worker: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """Acceptor to router: whatever this session had leased is free again."""
+
+    session: Address
+
+
+# --- work: `job` is the lease's request number, so a retry cannot be confused -
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """Open a recognition. PCM follows in `SpeechChunk`s, 16 kHz."""
+
+    turn: TurnId
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    turn: TurnId
+    job: int
+    sequence: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """No more speech comes; answer `Recognised`."""
+
+    turn: TurnId
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    turn: TurnId
+    job: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    turn: TurnId
+    job: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Ask a language model. `messages` are (role, text) pairs, oldest first.
+
+    `spoken` holds the clauses that the user has already heard of this answer:
+    the worker goes on after them.
+    """
+
+    turn: TurnId
+    job: int
+    messages: tuple[tuple[str, str], ...]
+    spoken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseReady:
+    """`index` counts from 0 in this job; `emotion` is a firmware name or None."""
+
+    turn: TurnId
+    job: int
+    index: int
+    text: str
+    emotion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The model finished; `clauses` were sent. `first_token_ms` from the job's start."""
+
+    turn: TurnId
+    job: int
+    clauses: int
+    first_token_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesise:
+    turn: TurnId
+    job: int
+    clause: int
+    text: str
+    rate_hz: int
+    frame_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FramesReady:
+    """Opus packets of exactly `frame_ms` each, in order; `last` ends the clause."""
+
+    turn: TurnId
+    job: int
+    clause: int
+    frames: tuple[bytes, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFailed:
+    """A job failed. `retryable`: another engine or worker may succeed."""
+
+    turn: TurnId
+    job: int
+    error: str
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop this job; nothing is answered."""
+
+    turn: TurnId
+    job: int
+
+
+# --- sessions ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Serve the connection that the descriptor store keeps under `key`.
+
+    First start and takeover are the same: the checkpoint beside the socket tells
+    how far the previous session came.
+    """
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """Session to acceptor: the device is gone and the store holds nothing of it."""
+
+    key: str
+    reason: str
