@@ -38,7 +38,7 @@ _ESCAPE = re.compile(
 )
 # The bounded gaps keep a hostile frame from costing more than its length.
 _RAW_DETECT = re.compile(
-    r'\A\s*\{.*"type"\s*:\s*"listen"\s*,\s*"state"\s*:\s*"detect"\s*,'
+    r'\A\s*\{.{0,400}?"type"\s*:\s*"listen"\s*,\s*"state"\s*:\s*"detect"\s*,'
     r'\s*"text"\s*:\s*"(?P<text>.*)"\s*\}\s*\Z',
     re.DOTALL,
 )
