@@ -96,7 +96,7 @@ def _stated(target: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     stated: dict[str, str] = {}
     for name, value in headers:
         _remember(stated, name, value)
-    query = target.partition("?")[2].partition("#")[0]
+    query = target.partition("#")[0].partition("?")[2]
     try:
         members = parse_qsl(query, max_num_fields=_MAX_QUERY_MEMBERS)
     except ValueError:
