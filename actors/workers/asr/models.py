@@ -14,6 +14,10 @@ from pathlib import Path
 #: The tiny model with the static graph: half the CPU of the look-ahead one beside it.
 TINY_FOLDER = Path(__file__).parent / "tiny" / "model-static"
 
+#: eSpeak NG saying `PROBE_TEXT`, s16le at 16 kHz: what a probe has recognised.
+PROBE_PCM = Path(__file__).parent / "tiny" / "probe.pcm"
+PROBE_TEXT = "打开客厅的灯"
+
 SMALL_NAME = "vosk-model-small-cn-0.22"
 
 #: Where fetched models are kept.

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors.workers.asr.models import Model, ModelMissing, find
+from actors.workers.asr.models import PROBE_PCM, PROBE_TEXT, Model, ModelMissing, find
 from actors.workers.interface import EngineError, EngineUnavailable, Health
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 16000
 _SAMPLE_BYTES = 2
 _MAX_THREADS = 4
-
-#: eSpeak NG saying `PROBE_TEXT`, s16le at 16 kHz: what the probe listens to.
-PROBE_PCM = Path(__file__).parent / "tiny" / "probe.pcm"
-PROBE_TEXT = "打开客厅的灯"
 
 
 def joined(text: str) -> str:
