@@ -20,6 +20,20 @@ from actors.wire.firmware import GENERATIONS, Firmware
 from actors.wire.inbound import Mode
 from actors.wire.packet import packet_ms
 
+__all__ = [
+    "GENERATIONS",
+    "DevicePlayback",
+    "Firmware",
+    "ListenDue",
+    "Lost",
+    "PlaybackEvent",
+    "Played",
+    "Reason",
+    "State",
+    "StateChanged",
+    "Tally",
+]
+
 State: TypeAlias = Literal["idle", "connecting", "listening", "speaking"]
 
 #: Why a packet was never heard.
