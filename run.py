@@ -32,6 +32,7 @@ commands:
   default-config  print every setting with its default, as a file to start from
   status          show what a running server is doing
   fetch-model     fetch the small Chinese speech model, which understands people
+                  (fetch-model URL: from another copy of the ZIP file)
 """
 COMMANDS = ("serve", "test", "check-config", "default-config", "status", "fetch-model")
 
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["test"]:
             return run_tests(arguments[1:])
+        if arguments[:1] == ["fetch-model"]:
+            return fetch_model(arguments[1:])
         options = parser().parse_args(arguments)
         if options.version:
             print(version())
@@ -56,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; `test` is taken apart before, its arguments are pytest's."""
+    """The command line of what takes settings; `test` and `fetch-model` were taken before."""
     result = argparse.ArgumentParser(
         prog="run.py", usage="python3 run.py [command] [--config FILE]", description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
@@ -93,6 +96,14 @@ def run_tests(arguments: list[str]) -> int:
     os.execv(sys.executable, pytest)  # noqa: S606 - our own python, no shell
 
 
+def fetch_model(arguments: list[str]) -> int:
+    """Fetch the speech model that understands people; an address may name another copy."""
+    environment.ensure_environment()
+    from actors.workers.asr import fetching
+
+    return fetching.main(arguments)
+
+
 def run_command(command: str, config: Path | None) -> int:
     """Any command that runs inside the environment."""
     if command == "default-config":
@@ -114,10 +125,6 @@ def run_command(command: str, config: Path | None) -> int:
         from cfg.status import show_status
 
         return show_status(settings.server.host, settings.server.http_port)
-    if command == "fetch-model":
-        from actors.workers.asr import models
-
-        return models.fetch_command()
     from supervisor.launcher import serve
 
     return serve(settings)

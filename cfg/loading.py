@@ -3,7 +3,7 @@
 Later sources win: cfg/default.toml, then one operator's file (`--config`, else
 cfg/local.toml if there is one, else the file that XIAOZHI_CONFIG names), then
 variables such as XIAOZHI__SERVER__DEVICE_PORT=8100. Nobody else reads either.
-The result is checked as a whole, so one start shows every mistake at once.
+Types and ranges are checked first, all at once; then the rules of `cfg.checks`.
 """
 
 from __future__ import annotations

@@ -57,7 +57,14 @@ class SettingsError(Exception):
 
 def from_validation(error: ValidationError, source: Callable[[Path], str]) -> list[Problem]:
     """pydantic's errors as problems; `source` names where the value at a path was set."""
-    return [_translate(dict(entry), source) for entry in error.errors(include_url=False)]
+    entries = error.errors(include_url=False)
+    # a list whose only engine is wrong is reported as empty too: once is enough
+    inner = {entry["loc"][:1] for entry in entries if len(entry["loc"]) > 1}
+    return [
+        _translate(dict(entry), source)
+        for entry in entries
+        if entry["type"] != "too_short" or entry["loc"] not in inner
+    ]
 
 
 def _translate(entry: dict[str, Any], source: Callable[[Path], str]) -> Problem:
@@ -71,7 +78,8 @@ def _translate(entry: dict[str, Any], source: Callable[[Path], str]) -> Problem:
         given = block.get("kind") if isinstance(block, dict) else None
         kinds = ", ".join(f'"{name}"' for name in engine_models(str(path[0])))
         shown = show(given) if isinstance(given, str) else ""
-        return Problem(f"{spoken_path(path)}.kind", shown, f"one of {kinds}", source(written))
+        where = f"{spoken_path(path)}.kind"
+        return Problem(where, shown, f"allowed: one of {kinds}", source((*written, "kind")))
     if path and path[0] in ENGINE_LISTS and len(path) <= 2 and kind != "too_short":
         fix = f'write each engine as a block of its own: [[{path[0]}]], then kind = "..."'
         return Problem(spoken_path(path), "", fix, source(written[:1]))
