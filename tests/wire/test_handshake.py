@@ -102,6 +102,6 @@ def test_tokens_are_compared_whole() -> None:
         assert not authorised(with_token(token), accepted)
 
 
-@pytest.mark.parametrize("accepted", [[""], ["", "real"]])
+@pytest.mark.parametrize("accepted", [[""], ["", "real"], ["Bearer "]])
 def test_an_empty_accepted_token_admits_nobody(accepted: list[str]) -> None:
     assert not authorised(with_token(""), accepted)

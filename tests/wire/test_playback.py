@@ -198,6 +198,27 @@ def test_waking_during_speech_listens_when_the_queue_is_heard() -> None:
     assert device.advance(2000) == []
 
 
+def test_waking_while_listening_drops_what_is_still_queued() -> None:
+    device = speaking()
+    for _ in range(4):
+        device.audio(FRAME, 100)
+    device.tts_stop(105)
+    device.listen("auto", 120)
+    assert ListenDue(160, "auto") in device.advance(1000)
+    assert (device.tally.played, device.tally.lost) == (1, {"cleared": 3})
+
+
+def test_the_main_task_takes_things_in_order() -> None:
+    device = speaking()
+    device.tts_stop(200)
+    device.listen("manual", 202)
+    assert device.advance(300) == [
+        StateChanged(205, "listening"),
+        ListenDue(205, "auto"),
+        ListenDue(205, "manual"),
+    ]
+
+
 def test_tts_messages_that_come_while_connecting_act_afterwards() -> None:
     device = DevicePlayback(main_task_ms=5)
     device.connect(0)
