@@ -123,10 +123,10 @@ ZH_CHANGE: Final = re.compile(
 
 def _chinese(text: str) -> Completeness:
     """`text` is not empty and holds no spaces or punctuation."""
+    if text in ZH_OPENING or _awaits_verb(text):
+        return Completeness.INCOMPLETE
     if text in ZH_WHOLE or _is_command(text):
         return Completeness.COMPLETE
-    if text in ZH_OPENING:
-        return Completeness.INCOMPLETE
     ending = _longest_ending(text)
     if ending in ZH_CLOSING:
         return Completeness.COMPLETE
@@ -159,6 +159,14 @@ def _is_command(text: str) -> bool:
             and any(verb in text for verb in ZH_AMOUNT_VERBS)
             for unit in ZH_UNITS
         )
+    )
+
+
+def _awaits_verb(text: str) -> bool:
+    """把 names its object first: 把客厅的灯 says nothing yet of what to do with it."""
+    _, ba, after = text.rpartition("把")
+    return (
+        bool(ba) and after.endswith(tuple(ZH_OBJECTS)) and not _follows(after, ZH_VERBS, ZH_OBJECTS)
     )
 
 

@@ -48,6 +48,11 @@ class OpusError(Exception):
     """A packet that is no Opus, or a setting that libopus refuses."""
 
 
+def is_dtx(packet: bytes) -> bool:
+    """Whether a device says with this packet only that it hears silence (1-3 bytes)."""
+    return 0 < len(packet) <= 3
+
+
 def _library_path() -> str:
     """The shared object beside PyAV, else the system's name for it."""
     spec = importlib.util.find_spec("av")

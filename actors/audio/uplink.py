@@ -99,6 +99,7 @@ class Uplink:
         self._model: SpeechModel = model if model is not None else VoiceActivity()
         self._feeds = self._gate_windows = self._model_windows = 0
         self._pending: Pcm = np.zeros(0, np.int16)
+        self._pending_dtx = False
         self._history: list[Pcm] = []
         self._asleep = True
         self._awake_windows = 0
@@ -107,8 +108,8 @@ class Uplink:
     def _close(self) -> None:
         self._open = False
         self._voiced_windows = 0
-        self._unvoiced_windows = 0
         self._silence_ms = 0
+        self._silent_windows = 0
         self._quiet_windows = 0
 
     @property
@@ -125,17 +126,37 @@ class Uplink:
         """The room's noise in dBFS, as the gate has learnt it."""
         return self._gate.noise_db
 
-    def feed(self, pcm: Pcm) -> list[UplinkEvent]:
-        """Take the next samples, int16 mono at 16 kHz, any number of them."""
+    def feed(self, pcm: Pcm, dtx: bool = False) -> list[UplinkEvent]:
+        """Take the next samples, int16 mono at 16 kHz, any number of them.
+
+        `dtx`: they were made up by the decoder for a packet in which the device only
+        said that there is silence (`opus.is_dtx`); the gate does not learn from them.
+        """
         self._feeds += 1
         samples = np.concatenate((self._pending, pcm)) if len(self._pending) else pcm
         events: list[UplinkEvent] = []
         at = 0
         while at + WINDOW_SAMPLES <= len(samples):
-            events += self._window(samples[at : at + WINDOW_SAMPLES])
+            made_up = dtx or (at < len(self._pending) and self._pending_dtx)
+            events += self._window(samples[at : at + WINDOW_SAMPLES], made_up)
             at += WINDOW_SAMPLES
+        self._pending_dtx = dtx or (at == 0 and self._pending_dtx)
         self._pending = samples[at:].copy()
         return events
+
+    def keep(self, pcm: Pcm) -> None:
+        """Take samples that nobody listens to: they become pre-roll, nothing else.
+
+        A wake word's audio arrives like this; it must not open an utterance.
+        """
+        self._feeds += 1
+        samples = np.concatenate((self._pending, pcm)) if len(self._pending) else pcm
+        whole = len(samples) // WINDOW_SAMPLES * WINDOW_SAMPLES
+        for at in range(0, whole, WINDOW_SAMPLES):
+            self._remember(samples[at : at + WINDOW_SAMPLES])
+        self._pending = samples[whole:].copy()
+        self._asleep = True
+        self._awake_windows = 0
 
     def gap(self, ms: int) -> list[UplinkEvent]:
         """No audio arrived for `ms` more: silence, of which there are no samples."""
@@ -152,7 +173,7 @@ class Uplink:
         speech stopped at most.
         """
         if self._open:
-            kept = self._silence_ms // WINDOW_MS
+            kept = self._silent_windows
             self._history = self._history[-kept:] if kept else []
         self._close()
 
@@ -181,8 +202,8 @@ class Uplink:
 
     # --- one window ---------------------------------------------------------
 
-    def _window(self, window: Pcm) -> list[UplinkEvent]:
-        probability = self._probability(window)
+    def _window(self, window: Pcm, made_up: bool) -> list[UplinkEvent]:
+        probability = self._probability(window, made_up)
         self._remember(window)
         if self._open:
             return self._continue(window, probability)
@@ -201,25 +222,30 @@ class Uplink:
         if self._silence_ms == 0:
             if probability >= self._leave:
                 return events
-            self._silence_ms = WINDOW_MS * max(1, min(self._quiet_windows, _LAG_WINDOWS))
+            self._silent_windows = max(1, min(self._quiet_windows, _LAG_WINDOWS))
+            self._silence_ms = WINDOW_MS * self._silent_windows
             events.append(Silence(self._silence_ms))
             return events
         voiced = probability >= (self._leave if self._voiced_windows else self._enter)
         self._voiced_windows = self._voiced_windows + 1 if voiced else 0
         self._silence_ms += WINDOW_MS
+        self._silent_windows += 1
         if self._voiced_windows >= _RESUME_WINDOWS:
             pause_ms = max(0, self._silence_ms - self._voiced_windows * WINDOW_MS)
-            self._silence_ms = 0
-            self._voiced_windows = 0
+            self._silence_ms = self._silent_windows = self._voiced_windows = 0
             events.append(SpeechResumed(pause_ms))
         else:
             events.append(Silence(self._silence_ms))
         return events
 
-    def _probability(self, window: Pcm) -> float:
+    def _probability(self, window: Pcm, made_up: bool) -> float:
         """Ask the gate, and the model where there may be speech; 0.0 where there is none."""
         self._gate_windows += 1
-        loud = self._gate.feed(window)
+        loud = False
+        if made_up:
+            self._gate.skip()
+        else:
+            loud = self._gate.feed(window)
         # The model lets go of speech late. Windows that were no louder than the room
         # just before it did were silent already: they count when the silence begins.
         self._quiet_windows = 0 if loud else self._quiet_windows + 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Iterator
 
 import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.audio.opus import Decoder, Encoder, FrameEncoder
+from actors.audio.opus import Encoder, FrameEncoder
 from actors.audio.resample import Resampler
 
 Pcm = NDArray[np.int16]
@@ -108,16 +107,7 @@ def mix(first: Pcm, second: Pcm) -> Pcm:
     return both.clip(-32768, 32767).astype(np.int16)
 
 
-def through_codec(pcm: Pcm, frame_ms: int = 60, dtx: bool = True) -> Pcm:
-    """As a device sends it (audio application, complexity 0, DTX) and the server hears it."""
+def packets(pcm: Pcm, frame_ms: int = 60, dtx: bool = True) -> list[bytes]:
+    """As a device sends it: audio application, complexity 0, DTX."""
     encoder = FrameEncoder(Encoder(RATE_HZ, frame_ms, complexity=0, application="audio", dtx=dtx))
-    decoder = Decoder(RATE_HZ)
-    packets = encoder.push(pcm) + encoder.flush()
-    return np.concatenate([decoder.decode(packet) for packet in packets])
-
-
-def pieces(pcm: Pcm, ms: int = 60) -> Iterator[Pcm]:
-    """The stream as it arrives, packet by packet."""
-    size = ms * RATE_HZ // 1000
-    for at in range(0, len(pcm), size):
-        yield pcm[at : at + size]
+    return encoder.push(pcm) + encoder.flush()
