@@ -226,13 +226,14 @@ def _boundary(text: str) -> int:
     """Where to divide a text without pauses: at a space, a particle, between words."""
     last = len(text) - 1  # one character stays, so that it can still be combined with
     half = len(text) // 2
-    for at in range(last, half, -1):
-        if text[at - 1].isspace() or (text[at - 1] in _PARTICLES and not text[at].isascii()):
-            return at
-    for at in range(last, half, -1):
-        pair = text[at - 1 : at + 1]
-        if not any(char.isascii() or char in _NUMERALS for char in pair) and pair.isalnum():
-            return at
+    for places in (range(last, half, -1), range(half, 0, -1)):
+        for at in places:
+            if text[at - 1].isspace() or (text[at - 1] in _PARTICLES and not text[at].isascii()):
+                return at
+        for at in places:
+            pair = text[at - 1 : at + 1]
+            if pair.isalnum() and not any(char.isascii() or char in _NUMERALS for char in pair):
+                return at
     while last > 1 and unicodedata.combining(text[last]):
         last -= 1
     return max(1, last)

@@ -210,8 +210,10 @@ class OllamaEngine:
         match error.status_code:
             case -1:
                 return EngineError(f"{place} failed in mid-answer: {said}")
-            case 404:
+            case 404 if "model" in error.error:
                 return self._missing()
+            case 404:
+                return EngineError(f"{place} does not know /api/chat; check base_url")
             case 401 | 403:
                 return EngineError(f"{place} refused with HTTP {error.status_code}; check api_key")
             case 503:

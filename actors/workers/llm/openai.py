@@ -17,7 +17,8 @@ import openai
 
 from actors.workers.interface import EngineError, EngineUnavailable, Health
 from actors.workers.llm.continuation import Continuation, with_spoken
-from actors.workers.remote import CALL_ERRORS, Seen, client_of, engine_error
+from actors.workers.remote import CALL_ERRORS, client_of, engine_error
+from actors.workers.seen import Seen
 from cfg.model import OpenAiLlm
 
 #: What a call raises; the ValueError is an answer that is no JSON.
@@ -27,6 +28,8 @@ _ERRORS: tuple[type[Exception], ...] = (*CALL_ERRORS, ValueError)
 class OpenAiEngine:
     def __init__(self, settings: OpenAiLlm) -> None:
         self._settings = settings
+        #: `remote` names the speech engines' settings but reads what every remote one has.
+        self._remote: Any = settings
         self._client: openai.AsyncOpenAI | None = None
         self._seen = Seen()
         #: Newer models know the limit by another name and refuse this one.
@@ -39,7 +42,7 @@ class OpenAiEngine:
                 f"base_url {self._settings.base_url!r} is no http address; "
                 "set it like https://host/v1"
             )
-        self._client = client_of(self._settings)
+        self._client = client_of(self._remote)
 
     async def generate(
         self, messages: tuple[tuple[str, str], ...], spoken: tuple[str, ...] = ()
@@ -150,4 +153,4 @@ class OpenAiEngine:
             return EngineError(f"{self._place()} failed in mid-answer: {error.message[:200]}")
         if isinstance(error, ValueError):
             return EngineError(f"{self._place()} sent what is no chat answer; check base_url")
-        return engine_error(error, self._settings)
+        return engine_error(error, self._remote)

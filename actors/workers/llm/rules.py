@@ -120,7 +120,7 @@ class Rules:
         now = self._clock()
         name, day = calendar_words.named_day_chinese(text, now)
         weekday, date = bool(_WEEKDAY_ZH.search(text)), bool(_DATE_ZH.search(text))
-        if _YEAR_ZH.search(text):
+        if _YEAR_ZH.search(text) and not (weekday or date):
             return f"今年是{calendar_words.date_chinese(now, year=True).split('年')[0]}年。"
         if weekday and date:
             when = calendar_words.date_chinese(day, year="年" in text)
