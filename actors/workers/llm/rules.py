@@ -30,7 +30,7 @@ BRIDGE_EN: Final = "I lost the rest of that, please ask me again."
 
 _TIMER_ZH: Final = re.compile(r"定时|计时|倒数|闹钟|闹铃|提醒我|提醒一下|叫我起床|叫醒我|叫我一声")
 _TIMER_EN: Final = re.compile(r"\b(?:timer|alarm|remind me|wake me|countdown|count down)\b")
-_TIME_ZH: Final = re.compile(r"几点|什么时间|什么时候|报时|时间")
+_TIME_ZH: Final = re.compile(r"几点|什么时间|现在.*什么时候|什么时候了|报时|时间")
 _WEEKDAY_ZH: Final = re.compile(r"(?:星期|礼拜|周)几")
 _DATE_ZH: Final = re.compile(r"[几多]少?号|几月|几日|日期|什么日子|哪一?天")
 _YEAR_ZH: Final = re.compile(r"[哪几多][一几少]?年")
@@ -76,6 +76,7 @@ _HELLO_ZH: Final = re.compile(
     r"^(?:小智)*(?:你好|您好|你们好|嗨|嘿|哈喽|哈罗|早上好|上午好|中午好|下午好|晚上好|早安|早|在吗|在不在|你在吗)(?:啊|呀|吗|小智|小明)*$|^(?:小智)+$"
 )
 _HELLO_EN: Final = re.compile(r"^(?:hi|hello|hey|good (?:morning|afternoon|evening))\b")
+_AGREED_ZH: Final = re.compile(r"^(?:好的?|嗯+|哦+|行|可以|知道了|没事|对)(?:了|呀|啊|吧|的)?$")
 _WELL_ZH: Final = re.compile(r"你(?:还|最近)?(?:好吗|怎么样|过得好吗)")
 _WELL_EN: Final = re.compile(r"\bhow are you\b")
 
@@ -202,6 +203,7 @@ def _small_talk_chinese(text: str) -> str | None:
         (_BYE_ZH, "再见，需要我的时候再叫我。"),
         (_WELL_ZH, "我很好，谢谢你。"),
         (_HELLO_ZH, "你好，我是小智。"),
+        (_AGREED_ZH, "好的。"),
     ):
         if pattern.search(text):
             return reply

@@ -136,6 +136,7 @@ def test_volume_is_honest(question: str) -> None:
         ("你是谁", "我是小智，你的语音助手。"),
         ("你叫什么名字", "我是小智，你的语音助手。"),
         ("谢谢你", "不客气。"),
+        ("好的", "好的。"),
         ("再见", "再见，需要我的时候再叫我。"),
         ("hello", "Hello, I am Xiaozhi."),
         ("who are you", "I am Xiaozhi, your voice assistant."),
