@@ -17,12 +17,8 @@ from typing import Any
 import espeakng_loader
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-Pcm = NDArray[np.int16]
-
-#: What devices send (protocol section 3).
-DEVICE_RATE_HZ = 16000
+from sim.sound import DEVICE_RATE_HZ, Pcm
 
 #: Constants of eSpeak NG's speak_lib.h.
 _SYNCHRONOUS_OUTPUT = 2
@@ -32,11 +28,6 @@ _SPEED, _PITCH = 1, 3
 _SYNTH_CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
-
-#: Speech ends where 10 ms windows stay below this share of the loudest one (-30 dB) ...
-_RELATIVE_SILENCE = 10 ** (-30 / 20)
-#: ... or below this RMS (-50 dB of full scale), whichever is higher.
-_ABSOLUTE_SILENCE = 32768 * 10 ** (-50 / 20)
 
 
 class SpeechError(Exception):
@@ -141,31 +132,6 @@ def write_wav(path: Path | str, pcm: Pcm, rate_hz: int) -> None:
             file.writeframes(pcm.astype("<i2").tobytes())
     except OSError as error:
         raise SpeechError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-def audible_span(pcm: Pcm, rate_hz: int) -> tuple[int, int] | None:
-    """First audible sample and the one after the last, to 10 ms; None for silence.
-
-    A window counts when its RMS is above both -50 dB of full scale and -30 dB of the
-    loudest window, so background noise of a recording is not taken for speech.
-    """
-    window = rate_hz // 100
-    count = -(-len(pcm) // window)
-    if count == 0:
-        return None
-    padded = np.zeros(count * window, np.float32)
-    padded[: len(pcm)] = pcm
-    rms = np.sqrt(np.mean(padded.reshape(count, window) ** 2, axis=1))
-    loud = np.flatnonzero(rms > max(_ABSOLUTE_SILENCE, float(rms.max()) * _RELATIVE_SILENCE))
-    if not len(loud):
-        return None
-    return int(loud[0]) * window, min(len(pcm), (int(loud[-1]) + 1) * window)
-
-
-def add_noise(pcm: Pcm, noise_dbfs: float, seed: int) -> Pcm:
-    """`pcm` with white noise of this RMS level (dB of full scale) added."""
-    noise = np.random.default_rng(seed).standard_normal(len(pcm)) * 32768 * 10 ** (noise_dbfs / 20)
-    return np.clip(pcm + noise, -32768, 32767).astype(np.int16)
 
 
 def _as_int16(data: bytes, width: int) -> Pcm:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.speech import SpeechError, add_noise, audible_span, read_wav, say, write_wav
+from sim.sound import add_noise, audible_span, first_audible
+from sim.speech import SpeechError, read_wav, say, write_wav
 
 
 def tone(samples: int, rate_hz: int = 16000, amplitude: int = 8000) -> np.ndarray:
@@ -96,6 +97,11 @@ def test_audible_span_finds_speech_between_silences() -> None:
 def test_background_noise_is_not_speech() -> None:
     pcm = np.concatenate([np.zeros(3200, np.int16), tone(1600), np.zeros(4800, np.int16)])
     assert audible_span(add_noise(pcm, -48, seed=1), 16000) == (3200, 4800)
+
+
+def test_first_audible_sample_is_found_to_ten_ms() -> None:
+    assert first_audible(np.concatenate([np.zeros(3210, np.int16), tone(1600)]), 16000) == 3200
+    assert first_audible(np.zeros(960, np.int16), 16000) is None
 
 
 def test_silence_has_no_span() -> None:
