@@ -62,7 +62,7 @@ ZH_OPENING: Final = _words("""
 ZH_CLOSING: Final = _words("""
     吗 呢 吧 嘛 么 几点 几点了 几点钟 几号 几月 几天 几岁 几度 星期几 周几 礼拜几 多少 多少钱 多少度 多少岁
     多大 多高 多远 多久 多长 多重 多快 什么 干什么 做什么 什么时候 什么意思 什么名字 什么地方 怎么样 怎样
-    怎么办 怎么了 怎么说 怎么做 怎么走 怎么去 如何 哪里 哪儿 哪天 哪年 是谁 好不好 行不行 对不对 在不在
+    怎么办 怎么了 怎么说 怎么做 怎么走 怎么去 如何 哪里 哪儿 哪天 哪年 是谁 好不好 行不行 对不对 在不在 叫我起床
 """)
 #: Something hangs on these: conjunctions, prepositions, fillers, verbs without an object.
 ZH_OPEN: Final = _words("""
