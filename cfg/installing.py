@@ -109,7 +109,8 @@ def progress_line(line: str) -> str | None:
         return f"  building {built.group(1)}"
     placed = re.match(r"Installing collected packages: (.+)", line)
     if placed:
-        return f"  installing {placed.group(1).count(',') + 1} packages, this takes a while"
+        count = placed.group(1).count(",") + 1
+        return f"  installing {count} package{'s' if count > 1 else ''}, this takes a while"
     if "Retrying (Retry" in line:
         return "  the package registry does not answer, trying again"
     return None

@@ -47,6 +47,8 @@ ENGINE_LIBRARIES = frozenset(
 #: Where those may be imported. `actors.audio` has the voice-activity model by its own rule.
 ENGINE_KINDS = ("actors.workers.asr", "actors.workers.llm", "actors.workers.tts")
 ENGINE_PLACES = (*ENGINE_KINDS, "actors.workers.remote", "actors.store", "actors.cache")
+#: The worker actor, which uses engines and which no engine knows.
+AROUND_ENGINES = ("actors.workers.actor", "actors.workers.jobs")
 
 #: What runs before the environment exists: nothing but the standard library.
 BOOTSTRAP = ("cfg", "cfg.environment", "cfg.installing", "cfg.system_packages")
@@ -203,20 +205,24 @@ def _pure(module: Module, item: Import) -> Iterator[str]:
 def _actors(module: Module, item: Import, modules: Mapping[str, Module]) -> Iterator[str]:
     """Rule 2: messages (and the other modules at the top), their own folder, pure layers."""
     target = item.target
-    common = ["actors.wire", "actors.audio", "cfg.model", *_own_folders(module)]
+    common = ["actors.wire", "actors.audio", "cfg.model", *_own_folders(module, modules)]
     if within(target, *common) or _at_top(target, modules):
         return
     yield "an actor imports messages, its own folder and the pure layers only (rule 2)"
 
 
-def _own_folders(module: Module) -> list[str]:
+def _own_folders(module: Module, modules: Mapping[str, Module]) -> list[str]:
     """The folder an actor's module belongs to; the engines see the pool's plain modules."""
     if len(module.parts) < 2 or (len(module.parts) == 2 and not module.package):
         return []
     own = ".".join(module.parts[:2])
     kind = ".".join(module.parts[:3])
     if kind in ENGINE_KINDS:
-        return [kind, "actors.workers.interface", "actors.workers.remote"]  # not the actor
+        # what engines share lies beside them; the actor around them is not theirs
+        beside = (
+            name for name in modules if within(name, "actors.workers") and name.count(".") == 2
+        )
+        return [kind, *(n for n in beside if n not in (*ENGINE_KINDS, *AROUND_ENGINES))]
     return [own]
 
 
