@@ -1,10 +1,11 @@
-"""What engines behind an HTTP API share: a client that waits no longer than its
-settings say, errors without secrets, and the memory of having been seen to work.
+"""What the OpenAI-compatible speech engines share: a client that waits no longer than
+its settings say, and errors without secrets.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 
 #: Below the `openai` package lies httpx or its successor, by version; what breaks in
 #: mid-stream is raised as that library's error and not as one of `openai`.
-_TRANSPORT = importlib.import_module(openai.Timeout.__module__.partition(".")[0])
+_TRANSPORTS = tuple(
+    importlib.import_module(name) for name in ("httpx", "httpx2") if importlib.util.find_spec(name)
+)
 
 #: Everything that a call, or reading its stream, raises when it fails.
-CALL_ERRORS: tuple[type[Exception], ...] = (openai.OpenAIError, _TRANSPORT.HTTPError)
-
-#: A probe believes a success of this age; a younger one needs no paid call.
-SEEN_VALID_S = 120.0
+CALL_ERRORS: tuple[type[Exception], ...] = (
+    openai.OpenAIError,
+    *(library.HTTPError for library in _TRANSPORTS),
+)
+_TIMEOUTS: tuple[type[Exception], ...] = (
+    openai.APITimeoutError,
+    *(library.TimeoutException for library in _TRANSPORTS),
+)
 
 _MAX_QUOTED_CHARS = 200
 
@@ -55,7 +62,7 @@ def engine_error(error: Exception, settings: OpenAiAsr | OpenAiTts) -> EngineErr
         status = error.status_code
         text = f"{place} answered HTTP {status}{_quoted(error, settings)}"
         return EngineError(f"{text}; {_FIXES[status]}" if status in _FIXES else text)
-    if isinstance(error, openai.APITimeoutError | _TRANSPORT.TimeoutException):
+    if isinstance(error, _TIMEOUTS):
         return EngineError(
             f"{place} did not answer in time (connect {settings.connect_timeout_s:g} s, "
             f"read {settings.read_timeout_s:g} s)"
@@ -73,22 +80,3 @@ def _quoted(error: openai.APIStatusError, settings: OpenAiAsr | OpenAiTts) -> st
     key = settings.api_key.get_secret_value()
     shown = message.replace(key, "***") if key else message
     return f" ({shown[:_MAX_QUOTED_CHARS]})"
-
-
-class Seen:
-    """When this engine was last seen to work; times are seconds, passed in."""
-
-    def __init__(self) -> None:
-        self._at: float | None = None
-
-    def worked(self, now: float) -> None:
-        self._at = now
-
-    def failed(self) -> None:
-        self._at = None
-
-    def age_s(self, now: float) -> float | None:
-        """Seconds since it worked; None when that is too long ago, or it failed since."""
-        if self._at is None or now - self._at > SEEN_VALID_S:
-            return None
-        return now - self._at

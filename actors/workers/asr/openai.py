@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors.workers.asr.models import PROBE_PCM
 from actors.workers.interface import EngineError, EngineUnavailable, Health
-from actors.workers.remote import CALL_ERRORS, Seen, client_of, engine_error
+from actors.workers.remote import CALL_ERRORS, client_of, engine_error
+from actors.workers.seen import Seen
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

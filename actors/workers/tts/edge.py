@@ -20,7 +20,7 @@ from edge_tts import constants
 from edge_tts.exceptions import EdgeTTSException, NoAudioReceived, SkewAdjustmentError
 
 from actors.workers.interface import EngineError, EngineUnavailable, Health
-from actors.workers.remote import Seen
+from actors.workers.seen import Seen
 from actors.workers.tts.breaker import Breaker
 from actors.workers.tts.mp3 import Mp3Decoder, Mp3Error
 from actors.workers.tts.text import has_speech, plain

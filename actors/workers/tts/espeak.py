@@ -69,19 +69,15 @@ class _Library:
         self._audio: list[bytes] = []
         # Kept as a member: the library calls it for as long as the process lives.
         self._callback = _Callback(self._take)
-        self._library.espeak_SetSynthCallback(self._callback)
-        self._voice: tuple[str, int, int] | None = None
 
     def _take(self, samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
             self._audio.append(ctypes.string_at(samples, count * 2))
         return 0
 
-    def select(self, voice: str, words_per_minute: int, pitch: int) -> None:
-        """Make this the voice of the calls that follow; `EngineUnavailable` if unknown."""
-        wanted = (voice, words_per_minute, pitch)
-        if wanted == self._voice:
-            return
+    def _select(self, voice: str, words_per_minute: int, pitch: int) -> None:
+        """Make everything ours that another caller in this process may have changed."""
+        self._library.espeak_SetSynthCallback(self._callback)
         known = bool(voice) and "\0" not in voice
         if not known or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise EngineUnavailable(
@@ -90,14 +86,13 @@ class _Library:
             )
         self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
         self._library.espeak_SetParameter(_PITCH, pitch, 0)
-        self._voice = wanted
 
     def say(self, text: str, voice: tuple[str, int, int], *, pause: bool) -> bytes:
         """Return s16le mono PCM of `text` at `rate_hz`; `pause` adds the pause after it."""
         data = text.encode() + b"\0"
         flags = _TEXT_UTF8 | (_PAUSE_AT_END if pause else 0)
         with self._lock:
-            self.select(*voice)
+            self._select(*voice)
             self._audio = []
             code = self._library.espeak_Synth(
                 data, len(data), 0, _POSITION_CHARACTER, 0, flags, None, None

@@ -13,7 +13,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from actors.workers.interface import EngineError, EngineUnavailable, Health
-from actors.workers.remote import CALL_ERRORS, Seen, client_of, engine_error
+from actors.workers.remote import CALL_ERRORS, client_of, engine_error
+from actors.workers.seen import Seen
 from actors.workers.tts.text import has_speech, plain
 
 if TYPE_CHECKING:

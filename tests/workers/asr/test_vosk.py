@@ -5,26 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-import numpy as np
 import pytest
-import soxr
 
 from actors.workers.asr import create
 from actors.workers.asr.vosk import SAMPLE_RATE_HZ, VoskEngine, joined
 from actors.workers.interface import EngineError, EngineUnavailable
-from actors.workers.tts import create as create_voice
-from cfg.model import EspeakTts, VoskAsr
+from cfg.model import VoskAsr
+from tests.workers.speech import spoken
 
 CHUNK_BYTES = SAMPLE_RATE_HZ * 2 * 180 // 1000
-
-
-async def spoken(text: str, voice: str = "cmn") -> bytes:
-    engine = create_voice(EspeakTts(voice=voice))
-    await engine.open()
-    pcm = b"".join([chunk async for chunk in engine.synthesise(text)])
-    at_16k = soxr.resample(np.frombuffer(pcm, np.int16), engine.sample_rate_hz, SAMPLE_RATE_HZ)
-    quiet = np.zeros(SAMPLE_RATE_HZ // 5, np.int16)
-    return np.concatenate([quiet, at_16k, quiet]).tobytes()
 
 
 async def heard(engine: VoskEngine, pcm: bytes) -> tuple[list[str], str]:

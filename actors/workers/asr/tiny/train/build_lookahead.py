@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import sys
+import sysconfig
 from collections import Counter, defaultdict
 
 import pynini
@@ -23,7 +24,7 @@ ALL = sys.argv[2] == "all"
 COMMON = int(sys.argv[3])
 UNK = "[unk]"
 UNK_COST = float(sys.argv[4]) if len(sys.argv) > 4 else 1.5   # per unit
-PLUGINS = "/usr/lib/x86_64-linux-gnu/fst/22"
+PLUGINS = "/usr/lib/%s/fst/22" % sysconfig.get_config_var("MULTIARCH")    # where Debian has them
 
 
 def main():
