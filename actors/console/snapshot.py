@@ -6,23 +6,27 @@ that nothing in it is a secret and that everything in `as_json` is plain JSON.
 
 What it takes from an `ActorReport`:
 
-* ``kind`` names the role: "asr", "llm", "tts" for workers; "router", "acceptor",
-  "session"; any other kind is listed and not judged.
-* ``state`` "ready" or "busy" means that it serves.
-* a worker's ``detail["engine"]`` is its engine's name in the settings (without it the
-  only engine of that kind, or the one whose name the worker's name contains);
-  ``detail["model"]`` is what it really loaded; ``detail["reason"]`` why it does not serve.
-* a session's ``detail["device"]`` is present while a device is connected to it.
+* ``kind`` names the role: "asr worker" (or "asr"), likewise llm and tts; "router",
+  "acceptor", "session"; any other kind is listed and not judged.
+* ``state`` "ready", "busy" or "serving" means that it does its work.
+* a worker's name holds its engine's ("asr/vosk-0") unless ``detail["engine"]`` says it;
+  ``detail["model"]`` and ``["tiny"]`` tell what it really loaded; ``["healthy"]`` False
+  that its last probe failed, ``["reason"]`` why.
+* a session's ``detail["device"]`` is present while a device is connected to it, and
+  ``["phase"]`` is what that device is doing.
+
+An actor may be reported twice, by itself and by its supervisor: see `reports.merged`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from actors.console.plain import cut, plain
+from actors.console.reports import WORKER_KINDS, listing_order, merged, role_name, serves
 from actors.messages import ActorReport
 from cfg.model import Engine, Settings
 
@@ -31,16 +35,9 @@ VERSION = "0.1.0"
 
 Role = Literal["embedded", "production"]
 
-#: States in which an actor does its work.
-SERVING_STATES = frozenset({"ready", "busy"})
-
 #: What serves on a bare machine; see `role_of` for Vosk, which may be either.
 EMBEDDED_ENGINES = frozenset({("llm", "rules"), ("tts", "espeak")})
 
-#: Kinds of worker without one of which no turn can be answered.
-WORKER_KINDS = ("asr", "llm", "tts")
-
-_KIND_ORDER = ("root", "supervisor", "acceptor", "router", "console", "pool", *WORKER_KINDS)
 _PART_NAMES = {
     "asr": "speech recognition",
     "llm": "language model",
@@ -135,7 +132,7 @@ def snapshot(
     reports: Iterable[ActorReport], settings: Settings, started_at: float, now: float
 ) -> StatusSnapshot:
     """Make the picture from every actor's report; times in seconds since the epoch."""
-    actors = tuple(sorted(reports, key=_listing_order))
+    actors = tuple(sorted(merged(reports), key=listing_order))
     sessions = [report for report in actors if report.kind == "session"]
     connected = sum(1 for report in sessions if report.detail.get("device"))
     return StatusSnapshot(
@@ -152,19 +149,22 @@ def snapshot(
     )
 
 
-def role_of(kind: str, engine: Engine, model: str = "") -> Role:
+def role_of(kind: str, engine: Engine, detail: Mapping[str, Any] | None = None) -> Role:
     """Say whether an engine is an embedded stand-by or meant for production.
 
-    `model` is what the worker really loaded. Vosk is embedded with the tiny model;
-    with "auto" and nothing loaded yet the humbler answer is given.
+    `detail` is what a worker reported. Vosk is embedded with the tiny model; with
+    "auto" and nothing loaded yet the humbler answer is given.
     """
     engine_kind: str = getattr(engine, "kind", "")
     if (kind, engine_kind) in EMBEDDED_ENGINES:
         return "embedded"
     if engine_kind != "vosk":
         return "production"
+    found = dict(detail or {})
+    if isinstance(found.get("tiny"), bool):
+        return "embedded" if found["tiny"] else "production"
     wanted: str = getattr(engine, "model", "")
-    loaded = (model or wanted).rstrip("/").rsplit("/", 1)[-1]
+    loaded = str(found.get("model") or wanted).rstrip("/").rsplit("/", 1)[-1]
     return "embedded" if loaded == "auto" or "tiny" in loaded else "production"
 
 
@@ -193,7 +193,7 @@ def _workers_of(
     return [
         report
         for report in actors
-        if report.kind == kind and _engine_of(report, names) == engine_name(engine)
+        if role_name(report) == kind and _engine_of(report, names) == engine_name(engine)
     ]
 
 
@@ -201,22 +201,23 @@ def _engine_of(report: ActorReport, names: list[str]) -> str:
     named = report.detail.get("engine")
     if isinstance(named, str) and named:
         return named
-    if len(names) == 1:
-        return names[0]
+    found = re.fullmatch(r"[a-z]+/(.+)-[0-9]+", report.name)
+    if found and found[1] in names:
+        return found[1]
     inside = [name for name in names if name in report.name]
-    return max(inside, key=len, default="")
+    return max(inside, key=len, default=names[0] if len(names) == 1 else "")
 
 
 def _part(kind: str, engine: Engine, workers: list[ActorReport]) -> Part:
-    serving = [report for report in workers if report.state in SERVING_STATES]
-    models = [str(report.detail["model"]) for report in serving if report.detail.get("model")]
-    loaded = models[0] if models else ""
+    serving = [report for report in workers if serves(report)]
+    detail = serving[0].detail if serving else {}
+    wanted = getattr(engine, "model", "") or getattr(engine, "voice", "")
     return Part(
         kind=kind,
         name=engine_name(engine),
         engine=str(getattr(engine, "kind", "")),
-        role=role_of(kind, engine, loaded),
-        model=loaded or str(getattr(engine, "model", "") or getattr(engine, "voice", "")),
+        role=role_of(kind, engine, detail),
+        model=cut(str(detail.get("model") or wanted)),
         weight=engine.weight,
         workers=engine.workers,
         ready=len(serving),
@@ -252,7 +253,7 @@ def _missing_part(picture: StatusSnapshot, kind: str) -> Missing | None:
 
 def _missing_actor(actors: tuple[ActorReport, ...], kind: str) -> Missing | None:
     found = [report for report in actors if report.kind == kind]
-    if any(report.state in SERVING_STATES for report in found):
+    if any(serves(report) for report in found):
         return None
     states = ", ".join(f"{report.name} is {report.state}" for report in found)
     return Missing(
@@ -261,18 +262,6 @@ def _missing_actor(actors: tuple[ActorReport, ...], kind: str) -> Missing | None
         fix=f"it is started again by itself; if that lasts, the log has a line of the {kind} "
         "with the reason",
     )
-
-
-def _listing_order(report: ActorReport) -> tuple[int, str, list[tuple[int, str]]]:
-    known = report.kind in _KIND_ORDER
-    rank = _KIND_ORDER.index(report.kind) if known else len(_KIND_ORDER)
-    return rank, report.kind, _natural(report.name)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Make 'session-10' follow 'session-9': text and numbers take turns in the split."""
-    runs = re.split(r"([0-9]+)", name)
-    return [(int(run), "") if odd % 2 else (-1, run) for odd, run in enumerate(runs)]
 
 
 def _actor_json(report: ActorReport) -> dict[str, Any]:

@@ -21,9 +21,15 @@ WHOLE = (
     ActorReport("root", "root", 100, "ready"),
     ActorReport("acceptor", "acceptor", 101, "ready"),
     ActorReport("router", "router", 102, "ready", in_flight=2),
-    ActorReport("asr-vosk-1", "asr", 103, "ready", detail={"engine": "vosk", "model": "tiny"}),
-    ActorReport("llm-rules-1", "llm", 104, "busy", in_flight=1, detail={"engine": "rules"}),
-    ActorReport("tts-espeak-1", "tts", 105, "ready", restarts=3, detail={"engine": "espeak"}),
+    ActorReport(
+        "asr/vosk-0",
+        "asr worker",
+        103,
+        "ready",
+        detail={"healthy": True, "model": "own", "tiny": True},
+    ),
+    ActorReport("llm/rules-0", "llm worker", 104, "busy", in_flight=1),
+    ActorReport("tts/espeak-0", "tts worker", 105, "ready", restarts=3, detail={"voice": "cmn"}),
     ActorReport(
         "session-10", "session", 110, "ready", detail={"device": "aa:bb", "phase": "speaking"}
     ),
@@ -33,14 +39,14 @@ WHOLE = (
 
 def without(kind: str) -> tuple[ActorReport, ...]:
     """The whole instance but for the actors of one kind."""
-    return tuple(report for report in WHOLE if report.kind != kind)
+    return tuple(report for report in WHOLE if report.kind.split()[0] != kind)
 
 
 def in_state(kind: str, state: str, reason: str = "") -> tuple[ActorReport, ...]:
     """The whole instance with the actors of one kind in another state."""
     return tuple(
         replace(report, state=state, detail=report.detail | {"reason": reason})
-        if report.kind == kind
+        if report.kind.split()[0] == kind
         else report
         for report in WHOLE
     )

@@ -14,7 +14,7 @@ from actors.console.serving import STOP_S, run_http
 
 
 def hanging_app(begun: asyncio.Event, ignored_cancellations: int) -> web.Application:
-    async def hang(_: web.Request) -> web.Response:
+    async def hang(request: web.Request) -> web.Response:
         begun.set()
         for _ in range(ignored_cancellations):
             with suppress(asyncio.CancelledError):

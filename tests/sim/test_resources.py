@@ -16,11 +16,11 @@ from sim.resources import NoSuchLauncher, actor_name, main, measure, sample
 
 MIB = 1024 * 1024
 
-#: Names itself as an actor does, holds 16 MiB of its own, burns CPU if told, says it is there.
+#: Takes its title as an actor does, holds 16 MiB of its own, burns CPU if told, says it is there.
 CHILD = """
-import ctypes, sys
-name, burn = sys.argv[1], sys.argv[2] == "burn"
-ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
+import sys, setproctitle
+setproctitle.setproctitle("xiaozhi: " + sys.argv[1])
+burn = sys.argv[2] == "burn"
 own = bytearray(b"x" * (16 * 1024 * 1024))
 print("up", flush=True)
 while burn:
@@ -55,6 +55,10 @@ def reading(
 @pytest.mark.parametrize(
     ("comm", "cmdline", "name"),
     [
+        ("xiaozhi: asr/vo", ["xiaozhi:", "asr/vosk-0", ""], "asr/vosk"),
+        ("xiaozhi: sessio", ["xiaozhi: session-12"], "session"),
+        ("xiaozhi: router", ["xiaozhi: router\0\0"], "router"),
+        ("xiaozhi:", ["xiaozhi:"], "xiaozhi:"),
         ("session-12", ["python3", "run.py"], "session"),
         ("asr/vosk#0", [], "asr/vosk"),
         ("llm 3", [], "llm"),
