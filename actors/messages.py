@@ -41,6 +41,10 @@ class Directory:
 
     router: Address | None = None
     acceptor: Address | None = None
+    console: Address | None = None
+    root: Address | None = None
+    #: Name of the launcher's descriptor store (see `actors.descriptors`).
+    store: str = ""
     pools: tuple[tuple[str, Address], ...] = ()
 
 
@@ -157,12 +161,18 @@ class WorkerDown:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Ask for a slot. `avoid` names engines that failed this request already."""
+    """Ask for a slot.
+
+    `avoid` names engines that failed this work already, `prefer` the engine that
+    did the turn's previous piece (an answer keeps one voice). Both are wishes:
+    somebody rather than nobody.
+    """
 
     kind: Kind
     request: int
     turn: TurnId
     avoid: tuple[str, ...] = ()
+    prefer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +355,54 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """Session to acceptor: it serves `key`, the connection of this device."""
+
+    key: str
+    device: str
+    takeovers: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndConnection:
+    """Acceptor to session: close the connection; `reason` is told to the device."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionEnded:
     """Session to acceptor: the device is gone and the store holds nothing of it."""
 
     key: str
     reason: str
+
+
+# --- what was done, for the log, the status and the measurements -------------
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One ended turn. `hops_ms`: milliseconds since the last sample of speech.
+
+    Outcomes: answered, interrupted, refused, failed (with apology), void (there
+    was nothing to answer).
+    """
+
+    turn: TurnId
+    device: str
+    outcome: str
+    heard: str
+    said: str
+    engines: dict[str, str]
+    hops_ms: dict[str, float]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Speech kept ready: text → Opus packets of the downlink's rate and length."""
+
+    rate_hz: int
+    frame_ms: int
+    frames: dict[str, tuple[bytes, ...]]

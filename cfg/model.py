@@ -66,12 +66,20 @@ class Listening(Section):
     """Audio from the device: voice activity and the end of an utterance."""
 
     vad_threshold: float = Field(0.5, gt=0, lt=1, description="Silero probability taken as speech")
-    gate_db: float = Field(6.0, ge=0, le=30, description="dB above the noise floor that wakes the model")
+    gate_db: float = Field(
+        6.0, ge=0, le=30, description="dB above the noise floor that wakes the model"
+    )
     preroll_ms: int = Field(360, ge=300, le=2000, description="audio kept from before the onset")
     min_speech_ms: int = Field(90, ge=30, le=1000, description="shorter sounds are no utterance")
-    endpoint_complete_ms: int = Field(250, ge=100, le=3000, description="silence after a complete sentence")
-    endpoint_unsure_ms: int = Field(500, ge=100, le=5000, description="silence when it is not clear")
-    endpoint_incomplete_ms: int = Field(1400, ge=100, le=10000, description="silence after an unfinished one")
+    endpoint_complete_ms: int = Field(
+        250, ge=100, le=3000, description="silence after a complete sentence"
+    )
+    endpoint_unsure_ms: int = Field(
+        500, ge=100, le=5000, description="silence when it is not clear"
+    )
+    endpoint_incomplete_ms: int = Field(
+        1400, ge=100, le=10000, description="silence after an unfinished one"
+    )
     adaptive: bool = Field(True, description="follow the user's own pauses between these limits")
     max_utterance_s: float = Field(30.0, gt=1, le=120)
     late_frames_ms: int = Field(200, ge=0, le=1000, description="audio accepted after listen stop")
@@ -86,13 +94,27 @@ class Dialogue(Section):
     system_prompt: str = (
         "你是小智，一个友好的语音助手。回答会被读出来：用口语，简短，不用列表和表情符号。"
     )
-    history_turns: int = Field(10, ge=0, le=100, description="turns of the dialogue sent to the model")
+    history_turns: int = Field(
+        10, ge=0, le=100, description="turns of the dialogue sent to the model"
+    )
     max_clauses: int = Field(60, ge=1, le=500, description="an answer is cut after so many clauses")
-    wake_words: tuple[str, ...] = ("你好小智", "小智小智", "你好小明", "嗨小智", "hi xiaozhi", "hello xiaozhi")
+    wake_words: tuple[str, ...] = (
+        "你好小智",
+        "小智小智",
+        "你好小明",
+        "嗨小智",
+        "hi xiaozhi",
+        "hello xiaozhi",
+    )
     wake_greeting: str = Field("我在。", description="said after a wake word; empty: silence")
     exit_phrases: tuple[str, ...] = ("再见", "拜拜", "退出", "goodbye", "bye bye")
     goodbye: str = Field("再见，需要我的时候再叫我。", description="said before an idle close")
-    apology: str = Field("不好意思，刚才出了点问题，请再说一遍。", description="said when a turn failed")
+    apology: str = Field(
+        "不好意思，刚才出了点问题，请再说一遍。", description="said when a turn failed"
+    )
+    not_understood: str = Field(
+        "没听清，请再说一遍。", description="said in manual mode when nothing was understood"
+    )
     busy: str = Field("现在有点忙，请稍等一下再说。", description="said when nobody can serve")
     idle_close_s: float = Field(120.0, ge=5, le=3600, description="no speech for so long: goodbye")
 
@@ -177,7 +199,9 @@ class EdgeTts(Engine):
     voice: str = "zh-CN-XiaoxiaoNeural"
     rate: str = Field("+0%", pattern=r"^[+-]\d{1,3}%$")
     slots: int = Field(4, ge=1, le=64)
-    service_url: str = Field("", description="another service speaking the same protocol; must contain '?'")
+    service_url: str = Field(
+        "", description="another service speaking the same protocol; must contain '?'"
+    )
     connect_timeout_s: float = Field(3.0, gt=0, le=60)
     read_timeout_s: float = Field(10.0, gt=0, le=60)
 
@@ -187,7 +211,9 @@ class OpenAiTts(Remote):
     base_url: str
     model: str = "tts-1"
     voice: str = "alloy"
-    pcm_rate_hz: int = Field(24000, ge=8000, le=48000, description="rate of the service's pcm format")
+    pcm_rate_hz: int = Field(
+        24000, ge=8000, le=48000, description="rate of the service's pcm format"
+    )
 
 
 AsrSettings = Annotated[VoskAsr | OpenAiAsr, Field(discriminator="kind")]

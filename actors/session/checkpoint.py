@@ -1,0 +1,140 @@
+"""The checkpoint: what a session's successor must know, in memory that outlives it.
+
+A small anonymous memory file per device, written by its session alone and kept
+alive by the launcher's descriptor store. Two regions:
+
+- *state*: identity, hello, listening mode, phase, turn number, recent dialogue (JSON);
+- *wire*: bytes that were about to be written and their place in the stream of all
+  bytes ever written, so that a successor can send exactly the rest.
+
+Each region has two slots written in turn, a checksum and a sequence number each: a
+writer that is killed in mid-write leaves the previous content valid.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import struct
+import zlib
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: Per slot: sequence number, length, checksum.
+_HEADER = struct.Struct("<QII")
+STATE_SLOT_BYTES = 24 * 1024
+WIRE_SLOT_BYTES = 64 * 1024
+_WIRE_START = 2 * STATE_SLOT_BYTES
+FILE_BYTES = _WIRE_START + 2 * WIRE_SLOT_BYTES
+
+_OFFSET = struct.Struct("<Q")
+
+
+class _Region:
+    """Two slots, the newer valid one counts."""
+
+    def __init__(self, memory: mmap.mmap, start: int, slot_bytes: int) -> None:
+        self._memory = memory
+        self._starts = (start, start + slot_bytes)
+        self._room = slot_bytes - _HEADER.size
+        self._sequence = max(sequence for sequence, _ in map(self._slot, self._starts))
+
+    def _slot(self, start: int) -> tuple[int, bytes]:
+        sequence, length, checksum = _HEADER.unpack_from(self._memory, start)
+        if sequence == 0 or length > self._room:
+            return 0, b""
+        begin = start + _HEADER.size
+        content = self._memory[begin : begin + length]
+        if zlib.crc32(content, sequence & 0xFFFFFFFF) != checksum:
+            return 0, b""
+        return sequence, content
+
+    def read(self) -> bytes:
+        return max(map(self._slot, self._starts))[1]
+
+    def write(self, content: bytes) -> None:
+        if len(content) > self._room:
+            raise ValueError(f"{len(content)} bytes do not fit into {self._room}")
+        self._sequence += 1
+        start = self._starts[self._sequence % 2]
+        begin = start + _HEADER.size
+        _HEADER.pack_into(self._memory, start, 0, 0, 0)
+        self._memory[begin : begin + len(content)] = content
+        checksum = zlib.crc32(content, self._sequence & 0xFFFFFFFF)
+        _HEADER.pack_into(self._memory, start, self._sequence, len(content), checksum)
+
+
+@dataclass(slots=True)
+class SessionState:
+    """Everything of a session that its successor goes on with."""
+
+    device_id: str = ""
+    client_id: str = ""
+    protocol_version: int = 1
+    remote: str = ""
+    session_id: str = ""
+    hello: bool = False
+    mcp: bool = False
+    mode: str = "auto"
+    listening: bool = False
+    #: idle, listening, hearing (an utterance is open), thinking, speaking
+    phase: str = "idle"
+    turn: int = 0
+    in_fragment: bool = False
+    #: (role, text) pairs, oldest first.
+    dialogue: list[list[str]] = field(default_factory=list)
+
+
+class Checkpoint:
+    """The mapped file. `fileno` is owned by the caller; `close` unmaps only."""
+
+    def __init__(self, fileno: int) -> None:
+        self._memory = mmap.mmap(fileno, FILE_BYTES)
+        self._state = _Region(self._memory, 0, STATE_SLOT_BYTES)
+        self._wire = _Region(self._memory, _WIRE_START, WIRE_SLOT_BYTES)
+
+    def close(self) -> None:
+        self._memory.close()
+
+    def load(self) -> SessionState:
+        """The state last saved; a fresh one when nothing was."""
+        content = self._state.read()
+        if not content:
+            return SessionState()
+        members: dict[str, Any] = json.loads(content)
+        return SessionState(**members)
+
+    def save(self, state: SessionState) -> None:
+        """Write the state; the oldest dialogue goes when it does not fit."""
+        while True:
+            content = json.dumps(asdict(state), ensure_ascii=False, separators=(",", ":")).encode()
+            if len(content) <= STATE_SLOT_BYTES - _HEADER.size or not state.dialogue:
+                self._state.write(content)
+                return
+            del state.dialogue[:2]
+
+    def save_unsent(self, offset: int, data: bytes) -> None:
+        """`data` is about to be written; `offset` bytes were written before it."""
+        self._wire.write(_OFFSET.pack(offset) + data)
+
+    def load_unsent(self) -> tuple[int, bytes]:
+        """The last (offset, data) saved; (0, b'') when nothing was."""
+        content = self._wire.read()
+        if not content:
+            return 0, b""
+        return _OFFSET.unpack_from(content)[0], content[_OFFSET.size :]
+
+
+#: What `save_unsent` takes at most.
+MAX_UNSENT_BYTES = WIRE_SLOT_BYTES - _HEADER.size - _OFFSET.size
+
+
+def create(state: SessionState) -> int:
+    """A new checkpoint holding `state`; returns its descriptor, owned by the caller."""
+    fileno = os.memfd_create("xiaozhi-checkpoint", os.MFD_CLOEXEC)
+    os.ftruncate(fileno, FILE_BYTES)
+    checkpoint = Checkpoint(fileno)
+    checkpoint.save(state)
+    checkpoint.close()
+    return fileno

@@ -1,0 +1,224 @@
+"""One piece of a turn's work on a leased worker: ask, work, retry elsewhere, release.
+
+Pure. The owner says what to send to the worker (`work`) and is told when nobody
+could do it (`gave_up`). A worker that dies is replaced by another without blame to
+its engine; an engine that fails is avoided in the next try. Retries share one
+budget, so that a failing part cannot hold a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from actors.messages import (
+    Address,
+    Busy,
+    Cancel,
+    Kind,
+    Lease,
+    Leased,
+    LeaseLost,
+    Release,
+    TurnId,
+    WorkFailed,
+)
+from actors.session.effects import Effect, Note, ToRouter, ToWorker
+
+#: Tries in all: the first, another engine, and one for a worker that died.
+MAX_TRIES = 3
+
+#: A busy router is asked again this much later.
+BUSY_RETRY_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait: for a slot, for the first result, for each further one."""
+
+    lease_s: float
+    first_s: float
+    next_s: float
+
+
+class Stage(Enum):
+    LEASING = "leasing"
+    WAITING = "waiting"  # nobody was free; asks again soon
+    WORKING = "working"
+    ENDED = "ended"
+
+
+class LeasedJob:
+    """See the module. Every method takes the time as `now` in seconds."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        turn: TurnId,
+        numbers: Iterator[int],
+        patience: Patience,
+        work: Callable[[int], list[Any]],
+        gave_up: Callable[[str, bool, float], None],
+        out: list[Effect],
+        prefer: str = "",
+    ) -> None:
+        """`work(job)` returns the messages that start the work, from its beginning.
+
+        `gave_up(reason, busy, now)` is called once, when no try is left; `busy` tells
+        that nobody had a free slot.
+        """
+        self.kind = kind
+        self.turn = turn
+        self.engine = ""
+        self.stage = Stage.LEASING
+        self.number = 0
+        self._numbers = numbers
+        self._patience = patience
+        self._work = work
+        self._gave_up = gave_up
+        self._out = out
+        self._prefer = prefer
+        self._avoid: tuple[str, ...] = ()
+        self._tries = 0
+        self._worker: Address = None
+        self._worker_name = ""
+        self._lease_until = 0.0
+        self._deadline = 0.0
+        self._began = 0.0
+        self._first_ms = 0.0
+
+    # --- the owner's side ---
+
+    def start(self, now: float) -> None:
+        self._tries += 1
+        self._lease_until = now + self._patience.lease_s
+        self._lease(now)
+
+    def send(self, message: Any) -> None:
+        """More for the worker; call it only while `working`."""
+        self._out.append(ToWorker(self._worker, message))
+
+    @property
+    def working(self) -> bool:
+        return self.stage is Stage.WORKING
+
+    @property
+    def ended(self) -> bool:
+        return self.stage is Stage.ENDED
+
+    def is_mine(self, job: int) -> bool:
+        return self.stage is Stage.WORKING and job == self.number
+
+    def progress(self, now: float) -> None:
+        """A result came: the next one has its own deadline."""
+        self._first_ms = self._first_ms or (now - self._began) * 1000
+        self._deadline = now + self._patience.next_s
+
+    def expect(self, seconds: float, now: float) -> None:
+        """The next result is due in `seconds` (a recogniser has none while speech lasts)."""
+        self._deadline = now + seconds
+
+    def done(self, now: float) -> None:
+        self._first_ms = self._first_ms or (now - self._began) * 1000
+        self._release("ok")
+
+    def cancel(self) -> None:
+        """Stop wherever it stands; may be called at any time, more than once."""
+        if self.stage is Stage.WORKING:
+            self.send(Cancel(self.turn, self.number))
+        if self.stage in (Stage.WORKING, Stage.LEASING):
+            self._release("cancelled")
+        self.stage = Stage.ENDED
+
+    # --- what happens to it ---
+
+    def leased(self, message: Leased, now: float) -> None:
+        if message.request != self.number or self.stage is not Stage.LEASING:
+            return
+        self.stage = Stage.WORKING
+        self.engine, self._worker, self._worker_name = (
+            message.engine,
+            message.address,
+            message.worker,
+        )
+        self._began, self._first_ms = now, 0.0
+        self._deadline = now + self._patience.first_s
+        for piece in self._work(self.number):
+            self.send(piece)
+
+    def busy(self, message: Busy, now: float) -> None:
+        if message.request != self.number or self.stage is not Stage.LEASING:
+            return
+        if now >= self._lease_until:
+            self._give_up(f"no {self.kind} worker was free", True, now)
+        else:
+            self.stage = Stage.WAITING
+            self._deadline = now + BUSY_RETRY_S
+
+    def lost(self, message: LeaseLost, now: float) -> None:
+        """The worker is gone; the router has freed the lease."""
+        if self.is_mine(message.request):
+            self._again(f"{message.worker} ended: {message.reason}", now)
+
+    def failed(self, message: WorkFailed, now: float) -> None:
+        if not self.is_mine(message.job):
+            return
+        self._release("failed", message.error)
+        self._avoid += (self.engine,)
+        if message.retryable:
+            self._again(message.error, now)
+        else:
+            self._give_up(message.error, False, now)
+
+    def deadline(self) -> float | None:
+        """When `time` wants to be called."""
+        if self.stage is Stage.ENDED:
+            return None
+        return self._lease_until if self.stage is Stage.LEASING else self._deadline
+
+    def time(self, now: float) -> None:
+        """A deadline may have passed."""
+        due = self.deadline()
+        if due is None or now < due:
+            return
+        if self.stage is Stage.WAITING:
+            self._lease(now)
+        elif self.stage is Stage.LEASING:
+            self._release("cancelled")
+            self._give_up("the router did not answer", True, now)
+        else:
+            reason = f"{self._worker_name} gave nothing in time"
+            self.send(Cancel(self.turn, self.number))
+            self._release("failed", reason)
+            self._avoid += (self.engine,)
+            self._again(reason, now)
+
+    # --- inside ---
+
+    def _lease(self, now: float) -> None:
+        self.number = next(self._numbers)
+        self.stage = Stage.LEASING
+        self._out.append(
+            ToRouter(Lease(self.kind, self.number, self.turn, self._avoid, self._prefer))
+        )
+
+    def _release(self, outcome: Any, error: str = "") -> None:
+        self.stage = Stage.ENDED
+        self._out.append(
+            ToRouter(
+                Release(self.kind, self.number, self.turn, outcome, round(self._first_ms, 1), error)
+            )
+        )
+
+    def _again(self, reason: str, now: float) -> None:
+        if self._tries >= MAX_TRIES:
+            self._give_up(reason, False, now)
+            return
+        self._out.append(Note("warning", "work retried", {"kind": self.kind, "reason": reason}))
+        self.start(now)
+
+    def _give_up(self, reason: str, busy: bool, now: float) -> None:
+        self.stage = Stage.ENDED
+        self._gave_up(reason, busy, now)

@@ -1,0 +1,234 @@
+"""A session's engine: the device's socket, the clock, and the pure conversation between.
+
+Runs on the session's engine thread. Reads whole messages, lets the conversation
+decide, carries out its effects, keeps the checkpoint current, and asks to be woken
+at the conversation's next deadline. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import astuple
+from typing import Any
+
+from actors import log
+from actors.descriptors import DescriptorStore, Kept
+from actors.engine import EngineThread
+from actors.messages import Address, TurnRecord
+from actors.session.checkpoint import Checkpoint
+from actors.session.connection import BinaryMessage, Closed, DeviceConnection, TextMessage
+from actors.session.conversation import Conversation
+from actors.session.effects import (
+    CloseConnection,
+    Effect,
+    Note,
+    SendFrame,
+    SendText,
+    ToRouter,
+    ToWorker,
+    TurnEnded,
+)
+from actors.wire.frames import encode_frame
+from cfg.model import Settings
+
+#: Firmware neither echoes a Close frame nor closes at once: the TCP connection is
+#: dropped so long after ours (protocol 5).
+CLOSE_LINGER_S = 1.0
+
+
+class Serving:
+    """One adopted connection until its end; `ended(reason)` is called once, then nothing."""
+
+    def __init__(
+        self,
+        kept: Kept,
+        store: DescriptorStore,
+        settings: Settings,
+        phrases: Mapping[str, tuple[bytes, ...]],
+        thread: EngineThread,
+        router: Callable[[], Address],
+        recorded: Callable[[TurnRecord], None],
+        ended: Callable[[str], None],
+    ) -> None:
+        self._kept = kept
+        self._store = store
+        self._thread = thread
+        self._loop = thread.loop
+        self._router = router
+        self._recorded = recorded
+        self._ended = ended
+        self._checkpoint = Checkpoint(kept.checkpoint_fileno)
+        state = self._checkpoint.load()
+        self.state = state
+        self._log = log.get(device=state.device_id, session=state.session_id)
+        self._connection = DeviceConnection(
+            kept.connection, self._checkpoint, settings.server.max_message_bytes
+        )
+        self._fileno = self._connection.fileno()
+        self._conversation = Conversation(settings, state, phrases, time.monotonic())
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing = False
+        self._saved: tuple[Any, ...] = ()
+        self._over = False
+        self._closing = False
+
+    def begin(self) -> None:
+        """Serve from now on; go on where a previous session ended, if there was one."""
+        if self._kept.takeovers > 0:
+            if self.state.in_fragment:
+                self._log.warning("closed: its message's beginning died with its session")
+                self._finish("taken over inside a fragmented message")
+                return
+            self._log.warning(
+                "connection taken over", takeovers=self._kept.takeovers, phase=self.state.phase
+            )
+            self._conversation.recover(time.monotonic())
+        else:
+            self._log.info("connected", remote=self.state.remote, pid=os.getpid())
+        self._loop.add_reader(self._fileno, self._readable)
+        self._step()
+
+    # --- what happens ---
+
+    def answer(self, message: Any) -> None:
+        """A message of the router or a worker."""
+        if not self._over:
+            self._conversation.answer(message, time.monotonic())
+            self._step()
+
+    def drain(self, deadline_s: float) -> None:
+        if not self._over:
+            self._conversation.drain(time.monotonic(), deadline_s)
+            self._step()
+
+    def end(self, reason: str) -> None:
+        if not self._over:
+            self._conversation.end(time.monotonic(), reason)
+            self._step()
+
+    def _readable(self) -> None:
+        now = time.monotonic()
+        for event in self._connection.receive():
+            if isinstance(event, TextMessage):
+                self._conversation.text(event.text, now)
+            elif isinstance(event, BinaryMessage):
+                self._conversation.binary(event.data, now)
+            elif isinstance(event, Closed):
+                self._conversation.gone(now)
+                self._carry_out()
+                self._finish(event.reason)
+                return
+            self._conversation.settle(now)
+        self._step()
+
+    def _woken(self) -> None:
+        self._timer = None
+        self._conversation.time(time.monotonic())
+        self._step()
+
+    def _writable(self) -> None:
+        self._connection.flush()
+        self._step()
+
+    # --- consequences ---
+
+    def _step(self) -> None:
+        """Carry out what was decided, save, and set the clock for what comes next."""
+        now = time.monotonic()
+        self._conversation.settle(now)
+        self._carry_out()
+        if self._over:
+            return
+        if self._connection.overflowing:
+            self._log.warning(
+                "dropped: the device does not read", bytes=self._connection.unsent_bytes
+            )
+            self._conversation.gone(now)
+            self._carry_out()
+            self._finish("the device does not read")
+            return
+        if self._connection.wants_write != self._writing:
+            self._writing = not self._writing
+            if self._writing:
+                self._loop.add_writer(self._fileno, self._writable)
+            else:
+                self._loop.remove_writer(self._fileno)
+        self._save()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._closing:
+            wait = max(0.0, self._conversation.deadline() - time.monotonic())
+            self._timer = self._loop.call_later(wait, self._woken)
+
+    def _save(self) -> None:
+        self.state.in_fragment = self._connection.in_fragment
+        dialogue = self.state.dialogue
+        current = (*astuple(self.state)[:-1], len(dialogue), *dialogue[-1:])
+        if current != self._saved:
+            self._saved = current
+            self._checkpoint.save(self.state)
+
+    def _carry_out(self) -> None:
+        conversation = self._conversation
+        while conversation.out:
+            effects, conversation.out[:] = list(conversation.out), []
+            for effect in effects:
+                self._do(effect)
+
+    def _do(self, effect: Effect) -> None:
+        if self._connection.closed and isinstance(effect, SendText | SendFrame | CloseConnection):
+            return
+        if isinstance(effect, SendFrame):
+            version = self.state.protocol_version
+            self._connection.send_binary(encode_frame(version, effect.opus, effect.timestamp_ms))
+        elif isinstance(effect, SendText):
+            self._connection.send_text(effect.text)
+        elif isinstance(effect, ToRouter):
+            router = self._router()
+            if router is not None:
+                self._thread.emit(router, effect.message)
+        elif isinstance(effect, ToWorker):
+            self._thread.emit(effect.address, effect.message)
+        elif isinstance(effect, TurnEnded):
+            self._record(effect.record)
+        elif isinstance(effect, Note):
+            getattr(self._log, effect.level)(effect.event, turn=self.state.turn, **effect.members)
+        else:
+            self._close(effect)
+
+    def _record(self, record: TurnRecord) -> None:
+        self._log.info(
+            "turn ended",
+            turn=record.turn.number,
+            outcome=record.outcome,
+            heard=record.heard,
+            said=record.said,
+            reason=record.reason,
+            engines=record.engines,
+            **{f"{hop}_ms": ms for hop, ms in record.hops_ms.items()},
+        )
+        self._recorded(record)
+
+    def _close(self, effect: CloseConnection) -> None:
+        self._closing = True
+        self._connection.send_close(effect.code, effect.reason)
+        self._loop.call_later(CLOSE_LINGER_S, self._finish, effect.reason)
+
+    def _finish(self, reason: str) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self._fileno)
+        self._loop.remove_writer(self._fileno)
+        self._connection.drop()
+        self._checkpoint.close()
+        os.close(self._kept.checkpoint_fileno)
+        self._store.drop(self._kept.key)
+        self._log.info("disconnected", reason=reason, turns=self.state.turn)
+        self._ended(reason)

@@ -1,0 +1,199 @@
+"""The descriptor store: the launcher's half of `actors.descriptors`.
+
+One non-blocking loop's worth of state, no threads. It never waits for a client: a
+client whose buffer is full is dropped. `get` of a key that has not arrived yet is
+parked, because the acceptor's `put` travels on another connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import selectors
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from actors import log
+from actors.descriptors import MAX_REQUEST_BYTES
+
+#: A connection taken over so often within the window is closed: its input is poison.
+MAX_TAKEOVERS = 3
+TAKEOVER_WINDOW_S = 30.0
+
+#: A `get` waits so long for its `put`.
+PARK_S = 1.0
+
+#: Keys in one `keys` answer; they are short, so this stays below a datagram.
+KEYS_PER_ANSWER = 100
+
+_PEER_CREDENTIALS = struct.Struct("3i")
+
+
+class Entry:
+    """One kept connection and when it was taken over."""
+
+    def __init__(self, connection: int, checkpoint: int) -> None:
+        self.connection = connection
+        self.checkpoint = checkpoint
+        self.taken: deque[float] = deque()
+        self.takeovers = -1  # the first session's fetch is no takeover
+
+    def close(self, *, end_connection: bool = False) -> None:
+        if end_connection:
+            # Another process may hold a duplicate: only shutdown ends the connection.
+            with contextlib.suppress(OSError), socket.socket(fileno=self.connection) as held:
+                held.shutdown(socket.SHUT_RDWR)
+        else:
+            os.close(self.connection)
+        os.close(self.checkpoint)
+
+
+class Store:
+    """Serves processes of the same user; see the module."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        listeners: dict[str, socket.socket],
+        note: Callable[[str, dict[str, Any], int], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`note(op, members, pid)` is called for what clients say to the launcher."""
+        self._selector = selector
+        self._listeners = listeners
+        self._note = note
+        self._clock = clock
+        self._entries: dict[str, Entry] = {}
+        self._parked: list[tuple[float, socket.socket, str]] = []
+        self._clients: dict[socket.socket, int] = {}
+        self.address = f"xiaozhi-{os.getpid()}-{secrets.token_hex(8)}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        self._socket.bind("\0" + self.address)
+        self._socket.listen(256)
+        self._socket.setblocking(False)
+        selector.register(self._socket, selectors.EVENT_READ, self._accept)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def tell(self, pid: int, message: dict[str, Any]) -> bool:
+        """Send `message` to the client with this pid; False when it has no connection."""
+        for client, owner in list(self._clients.items()):
+            if owner == pid and self._reply(client, message):
+                return True
+        return False
+
+    def expire_parked(self) -> float | None:
+        """Refuse what waited too long; return seconds until the next one does."""
+        now = self._clock()
+        waiting = []
+        for deadline, client, key in self._parked:
+            if deadline <= now:
+                self._reply(client, {"error": "nothing is kept under this key", "key": key})
+            elif client in self._clients:
+                waiting.append((deadline, client, key))
+        self._parked = waiting
+        return max(0.0, waiting[0][0] - now) if waiting else None
+
+    def close_all(self) -> None:
+        """End every connection; the product stops."""
+        for entry in self._entries.values():
+            entry.close(end_connection=True)
+        self._entries.clear()
+
+    # --- clients ---
+
+    def _accept(self, _: socket.socket) -> None:
+        client, _address = self._socket.accept()
+        client.setblocking(False)
+        raw = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+        pid, uid, _gid = _PEER_CREDENTIALS.unpack(raw)
+        if uid != os.getuid():
+            log.get().warning("descriptor store refused another user", pid=pid, uid=uid)
+            client.close()
+            return
+        self._clients[client] = pid
+        self._selector.register(client, selectors.EVENT_READ, self._serve)
+
+    def _forget(self, client: socket.socket) -> None:
+        self._selector.unregister(client)
+        pid = self._clients.pop(client)
+        client.close()
+        self._note("left", {}, pid)
+
+    def _reply(
+        self, client: socket.socket, message: dict[str, Any], filenos: list[int] | None = None
+    ) -> bool:
+        if client not in self._clients:
+            return False
+        try:
+            data = json.dumps(message, separators=(",", ":")).encode()
+            socket.send_fds(client, [data], filenos or [])
+        except OSError:
+            self._forget(client)
+            return False
+        return True
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            data, filenos, _, _ = socket.recv_fds(client, MAX_REQUEST_BYTES, 4)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, filenos = b"", []
+        if not data:
+            self._forget(client)
+            return
+        request: dict[str, Any] = json.loads(data)
+        operation = request.pop("op")
+        if operation == "put":
+            self._put(request["key"], filenos)
+        elif operation == "get":
+            self._get(client, request["key"])
+        elif operation == "keys":
+            self._keys(client, int(request["from"]))
+        elif operation == "drop":
+            entry = self._entries.pop(request["key"], None)
+            if entry is not None:
+                entry.close()
+        elif operation == "listener":
+            self._reply(client, {}, [self._listeners[request["which"]].fileno()])
+        else:
+            self._note(operation, request, self._clients[client])
+
+    def _put(self, key: str, filenos: list[int]) -> None:
+        previous = self._entries.pop(key, None)
+        if previous is not None:
+            previous.close()
+        self._entries[key] = Entry(filenos[0], filenos[1])
+        ready = [client for _, client, wanted in self._parked if wanted == key]
+        self._parked = [parked for parked in self._parked if parked[2] != key]
+        for client in ready:
+            self._get(client, key)
+
+    def _get(self, client: socket.socket, key: str) -> None:
+        entry = self._entries.get(key)
+        now = self._clock()
+        if entry is None:
+            self._parked.append((now + PARK_S, client, key))
+            return
+        while entry.taken and entry.taken[0] <= now - TAKEOVER_WINDOW_S:
+            entry.taken.popleft()
+        if len(entry.taken) > MAX_TAKEOVERS:
+            log.get().error("connection closed: it was taken over too often", key=key)
+            self._entries.pop(key).close(end_connection=True)
+            self._reply(client, {"error": "poisoned", "key": key})
+            return
+        entry.taken.append(now)
+        entry.takeovers += 1
+        self._reply(client, {"takeovers": entry.takeovers}, [entry.connection, entry.checkpoint])
+
+    def _keys(self, client: socket.socket, first: int) -> None:
+        keys = list(self._entries)[first : first + KEYS_PER_ANSWER]
+        more = first + len(keys) < len(self._entries)
+        self._reply(client, {"keys": keys, "more": more})

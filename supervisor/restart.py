@@ -1,0 +1,70 @@
+"""Restart policy as pure data: when a child that ended is started again.
+
+One-for-one: the first restart is immediate. A child that ends before it was
+ready, or within `stable_s` of that, waits longer each time (with jitter, so that
+many do not come back in step). More than `limit` ends within `window_s` is too
+much: the supervisor gives up on it for `slow_retry_s` and serves without it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """Times in seconds."""
+
+    first_backoff_s: float = 0.1
+    max_backoff_s: float = 5.0
+    stable_s: float = 5.0
+    limit: int = 10
+    window_s: float = 10.0
+    slow_retry_s: float = 15.0
+
+
+@dataclass(slots=True)
+class RestartHistory:
+    """What one child did so far; changed only through its methods."""
+
+    policy: RestartPolicy = field(default_factory=RestartPolicy)
+    restarts: int = 0
+    last_reason: str = ""
+    _early: int = 0
+    _ready_at: float | None = None
+    _ends: deque[float] = field(default_factory=deque)
+
+    def became_ready(self, now: float) -> None:
+        self._ready_at = now
+
+    def ended(self, now: float, reason: str, jitter: float) -> float:
+        """Record an end; return the seconds to wait before the next start.
+
+        `jitter` is a random number in [0, 1).
+        """
+        policy = self.policy
+        self.restarts += 1
+        self.last_reason = reason
+        stable = self._ready_at is not None and now - self._ready_at >= policy.stable_s
+        served = self._ready_at is not None
+        self._ready_at = None
+        self._ends.append(now)
+        while self._ends and self._ends[0] <= now - policy.window_s:
+            self._ends.popleft()
+        if len(self._ends) > policy.limit:
+            self._early = 0
+            return policy.slow_retry_s * (1 + 0.2 * jitter)
+        if stable:
+            self._early = 0
+            return 0.0
+        self._early += 1
+        if self._early == 1 and served:
+            return 0.0
+        backoff: float = policy.first_backoff_s * 2.0 ** (self._early - 1)
+        return min(policy.max_backoff_s, backoff) * (0.8 + 0.4 * jitter)
+
+    @property
+    def given_up(self) -> bool:
+        """Too many ends within the window: only slow retries happen."""
+        return len(self._ends) > self.policy.limit

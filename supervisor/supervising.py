@@ -1,0 +1,162 @@
+"""The supervisor base: children by name, restarted one for one by the policy.
+
+A supervisor has no engine thread and never waits: it forks. Subclasses say which
+children there are (`Child`) and react to `child_ready` and `child_ended`.
+
+Receives: Ready, StartFailed, HandlerFailed, ChildActorExited. Sends: Start.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from thespian.actors import ActorExitRequest, ChildActorExited
+
+from actors import log
+from actors.base import BaseActor, handles
+from actors.messages import ActorReport, Address, Directory, Ready, Start, StartFailed, Tick
+from supervisor.restart import RestartHistory, RestartPolicy
+
+
+@dataclass(slots=True)
+class Child:
+    """One supervised actor; `address` is None between an end and the next start."""
+
+    name: str
+    actor: type[BaseActor]
+    detail: Any = None
+    address: Address | None = None
+    pid: int = 0
+    state: str = "starting"
+    ended_at: float = 0.0
+    history: RestartHistory = field(default_factory=RestartHistory)
+
+
+class Supervisor(BaseActor):
+    """Keeps its children running; see the module."""
+
+    KIND = "supervisor"
+    POLICY = RestartPolicy()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.children_by_name: dict[str, Child] = {}
+
+    # --- for subclasses ---
+
+    def supervise(self, name: str, actor: type[BaseActor], detail: Any = None) -> None:
+        """Start a child and keep it running."""
+        child = Child(name, actor, detail, history=RestartHistory(self.POLICY))
+        self.children_by_name[name] = child
+        self._start(child)
+
+    def child_ready(self, child: Child, detail: Any) -> None:
+        """A child can serve."""
+
+    def child_ended(self, child: Child, reason: str) -> None:
+        """A child is gone; it will be started again."""
+
+    def child_detail(self, child: Child) -> dict[str, Any]:
+        """What the status shows of a child beyond its state."""
+        return {}
+
+    def child_directory(self) -> Directory:
+        """The directory that a child is started with."""
+        return self.directory
+
+    # --- messages ---
+
+    @handles(Ready)
+    def on_ready(self, message: Ready, sender: Address) -> None:
+        child = self._child_at(sender)
+        if child is None:
+            return
+        now = time.monotonic()
+        child.pid, child.state = message.pid, "ready"
+        child.history.became_ready(now)
+        if child.ended_at:
+            log.get().info(
+                "restarted",
+                child=child.name,
+                pid=child.pid,
+                after_ms=round((now - child.ended_at) * 1000),
+                restarts=child.history.restarts,
+            )
+        self.child_ready(child, message.detail)
+
+    @handles(StartFailed)
+    def on_start_failed(self, message: StartFailed, sender: Address) -> None:
+        child = self._child_at(sender)
+        if child is not None:
+            child.history.last_reason = message.reason
+            child.state = "failed"
+            self.send(sender, ActorExitRequest())
+
+    @handles(ChildActorExited)
+    def on_child_exited(self, message: ChildActorExited, sender: Address) -> None:
+        child = self._child_at(message.childAddress)
+        if child is None:  # Thespian may announce one end twice
+            return
+        reason = child.history.last_reason if child.state == "failed" else "process ended"
+        now = time.monotonic()
+        wait = child.history.ended(now, reason, random.random())  # noqa: S311 - jitter
+        child.address, child.state, child.ended_at = None, "restarting", now
+        log.get().warning(
+            "child ended",
+            child=child.name,
+            pid=child.pid,
+            reason=reason,
+            restart_in_ms=round(wait * 1000),
+            given_up=child.history.given_up,
+        )
+        self.child_ended(child, reason)
+        if wait == 0.0:
+            self._start(child)
+        else:
+            child.state = "degraded" if child.history.given_up else "waiting"
+            self.after(wait, f"start {child.name}")
+
+    @handles(Tick)
+    def on_tick(self, message: Tick, sender: Address) -> None:
+        verb, _, name = message.purpose.partition(" ")
+        child = self.children_by_name.get(name)
+        if verb == "start" and child is not None and child.address is None:
+            self._start(child)
+
+    def report(self) -> tuple[ActorReport, ...]:
+        lines = super().report()
+        for child in self.children_by_name.values():
+            note = self.child_detail(child)
+            if child.history.restarts:
+                note["last_end"] = child.history.last_reason
+            lines += (
+                ActorReport(
+                    child.name,
+                    child.actor.KIND,
+                    child.pid,
+                    child.state,
+                    child.history.restarts,
+                    detail=note,
+                ),
+            )
+        return lines
+
+    # --- inside ---
+
+    def _start(self, child: Child) -> None:
+        child.state = "starting"
+        child.address = self.createActor(child.actor)
+        start = self.start_message(child)
+        self.send(child.address, start)
+
+    def start_message(self, child: Child) -> Start:
+        return Start(child.name, self.settings, self.child_directory(), child.detail)
+
+    def _child_at(self, address: Address) -> Child | None:
+        for child in self.children_by_name.values():
+            if child.address is not None and child.address == address:
+                return child
+        return None
