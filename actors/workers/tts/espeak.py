@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from actors.workers.interface import EngineError, EngineUnavailable, Health
+from actors.workers.tts.reading import read_out
 from actors.workers.tts.text import parts_of
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class EspeakEngine:
         """Yield PCM of `CHUNK_MS`; between two parts of `text` the loop gets its turn."""
         library = self._opened()
         chunk_bytes = library.rate_hz * CHUNK_MS // 1000 * 2
-        parts = parts_of(text)
+        parts = parts_of(read_out(text) if self._voice[0].startswith("cmn") else text)
         for number, part in enumerate(parts, 1):
             pcm = library.say(part, self._voice, pause=number < len(parts))
             for start in range(0, len(pcm), chunk_bytes):
