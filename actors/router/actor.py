@@ -59,8 +59,8 @@ class Router(BaseActor):
 
     @handles(WorkerUp)
     def on_worker_up(self, message: WorkerUp, sender: Address) -> None:
-        self.rosters[message.kind].add(message)
-        log.get().info("worker up", worker=message.name, slots=message.slots)
+        if self.rosters[message.kind].add(message):
+            log.get().info("worker up", worker=message.name, slots=message.slots)
 
     @handles(WorkerDown)
     def on_worker_down(self, message: WorkerDown, sender: Address) -> None:

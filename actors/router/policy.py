@@ -64,13 +64,15 @@ class Roster:
         self.kind = kind
         self.engines: dict[str, EngineState] = {}
 
-    def add(self, up: WorkerUp) -> None:
-        """A worker is up (again); its in-flight count starts at zero."""
+    def add(self, up: WorkerUp) -> bool:
+        """A worker is up (again), idle; False when it was known already."""
         engine = self.engines.setdefault(up.engine, EngineState(up.engine, self.kind, up.weight))
         engine.weight = up.weight
         known = engine.workers.get(up.name)
-        if known is None or known.up.address != up.address:
-            engine.workers[up.name] = Worker(up)
+        if known is not None and known.up.address == up.address:
+            return False
+        engine.workers[up.name] = Worker(up)
+        return True
 
     def remove(self, name: str, address: Address) -> None:
         for engine in self.engines.values():

@@ -79,8 +79,8 @@ class Playout:
     def poll(self, now: float) -> list[Subtitle | Frame]:
         """What must be sent now."""
         if not self._queue or now < self._not_before:
-            if self._begun:
-                self._pacer.dry(now)
+            if self._begun and not self._complete:
+                self._pacer.dry(now)  # a pause in the answer; its end is no pause
             return []
         if not self._begun:
             self._begun = True
