@@ -79,7 +79,6 @@ def encode_speech(
     )
 
 
-@lru_cache(maxsize=512)
 def spoken(
     text: str,
     frame_ms: int = 60,
@@ -89,6 +88,13 @@ def spoken(
     ambient_dbfs: float | None = None,
 ) -> EncodedSpeech:
     """`text` spoken by eSpeak NG, encoded; kept in memory. Raises `speech.SpeechError`."""
+    return _spoken(text, frame_ms, voice, speed_wpm, pitch, ambient_dbfs)
+
+
+@lru_cache(maxsize=512)
+def _spoken(
+    text: str, frame_ms: int, voice: str, speed_wpm: int, pitch: int, ambient_dbfs: float | None
+) -> EncodedSpeech:
     return encode_speech(say(text, voice, speed_wpm, pitch), text, frame_ms, ambient_dbfs)
 
 

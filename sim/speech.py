@@ -77,7 +77,6 @@ def _espeak() -> _Espeak:
     return _Espeak()
 
 
-@lru_cache(maxsize=256)
 def say(
     text: str,
     voice: str = "cmn",
@@ -85,11 +84,18 @@ def say(
     pitch: int = 50,
     rate_hz: int = DEVICE_RATE_HZ,
 ) -> Pcm:
-    """`text` spoken by eSpeak NG; a read-only array.
+    """`text` spoken by eSpeak NG; a read-only array, the same one for the same arguments.
+
+    eSpeak NG puts a little noise into consonants, so another process gets other samples.
 
     `speed_wpm` is words per minute (80..450), `pitch` 0..99. Raises `SpeechError`
     for text without words and for a voice that eSpeak NG does not have.
     """
+    return _said(text, voice, speed_wpm, pitch, rate_hz)
+
+
+@lru_cache(maxsize=256)
+def _said(text: str, voice: str, speed_wpm: int, pitch: int, rate_hz: int) -> Pcm:
     if not text.strip():
         raise SpeechError("there is no text to say; give at least one word")
     engine = _espeak()

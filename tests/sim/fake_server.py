@@ -63,7 +63,9 @@ class FakeServer:
     requests: list[Request] = field(default_factory=list)
     texts: list[dict[str, Any]] = field(default_factory=list)
     packets: list[bytes] = field(default_factory=list)
+    timestamps_ms: list[int] = field(default_factory=list)
     connections: int = 0
+    endings: list[str] = field(default_factory=list)
 
     def times(self, what: str) -> list[float]:
         return [at for at, logged in self.log if logged == what]
@@ -97,6 +99,7 @@ async def fake_server(script: Script | None = None) -> AsyncIterator[FakeServer]
         fake.connections += 1
         with suppress(ConnectionClosed):
             await _Conversation(fake, connection).run()
+        fake.endings.append("" if connection.protocol.close_rcvd is None else "close frame")
 
     server: Server = await serve(
         handler,
@@ -121,9 +124,8 @@ class _Conversation:
         self.fake = fake
         self.script = fake.script
         self.connection = connection
-        self.version = int(
-            (connection.request or Request("", None)).headers.get("Protocol-Version", 1)
-        )
+        assert connection.request is not None
+        self.version = int(connection.request.headers.get("Protocol-Version", 1))
         self.session = f"session-{fake.connections}"
         self.mode = ""
         self.spoken = 0
@@ -144,13 +146,16 @@ class _Conversation:
                 if isinstance(message, str):
                     await self.text(json.loads(message))
                 else:
-                    self.audio(decode_frame(self.version, message).payload)
+                    frame = decode_frame(self.version, message)
+                    self.fake.timestamps_ms.append(frame.timestamp_ms)
+                    self.audio(frame.payload)
         finally:
             if self.turn is not None:
                 self.turn.cancel()
 
     async def text(self, body: dict[str, Any]) -> None:
         self.fake.texts.append(body)
+        self.note(f"got {body['type']} {body.get('state', '')}".strip())
         if body["type"] == "hello":
             await self.greet()
         elif body["type"] == "abort":
@@ -184,6 +189,7 @@ class _Conversation:
 
     def audio(self, packet: bytes) -> None:
         self.fake.packets.append(packet)
+        self.note("packet")
         if len(packet) > 3:
             self.spoken, self.quiet = self.spoken + 1, 0
         else:
@@ -212,6 +218,7 @@ class _Conversation:
         await self.play(answer_packets(script.frame_ms, script.silent)[: script.frames])
         for _ in range(script.stops):
             await self.send("tts", state="stop")
+        await asyncio.sleep(0.03)  # the device obeys the stop within 5 ms
         for packet in answer_packets(script.frame_ms, script.silent)[: script.late_frames]:
             await self.connection.send(encode_frame(self.version, packet))
 
@@ -221,11 +228,12 @@ class _Conversation:
         for index, packet in enumerate(packets):
             if index == script.close_after_frames:
                 self.connection.transport.abort()
+                return
             if index == script.hole_before:
                 start += script.hole_ms / 1000
             due = start if script.burst else start + max(0, index - 1) * frame_s
             await asyncio.sleep(max(0.0, due - loop.time()))
-            await self.connection.send(encode_frame(self.version, packet))
+            await self.connection.send(encode_frame(self.version, packet, 1000 + index))
             self.note("frame")
         if not packets:
             return
