@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeVar
 import setproctitle
 from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessage, WatchMessage
 
-from actors import log
+from actors import heartbeat, log
 from actors.engine import EngineThread
 from actors.messages import (
     ActorReport,
@@ -38,6 +38,9 @@ from actors.messages import (
     StartFailed,
     Tick,
 )
+
+#: Purpose of the timer behind the heartbeat.
+_PULSE = "pulse"
 
 Handler = TypeVar("Handler", bound=Callable[..., None])
 
@@ -81,6 +84,7 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
         self.state = "starting"
         self.started_at = time.monotonic()
         self._watched: dict[int, Callable[[], None]] = {}
+        self._pulse: heartbeat.Pulse | None = None
 
     # --- Thespian's entry ---
 
@@ -109,6 +113,9 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
             self._watch_ready(message.ready)
             return
         if isinstance(message, WakeupMessage):
+            if message.payload == _PULSE:
+                self._beat()
+                return
             message = Tick(message.payload)
         method = self._handlers.get(type(message))
         if method is not None:
@@ -126,6 +133,11 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
                         self.send(target, message)
             elif (callback := self._watched.get(fileno)) is not None:
                 callback()
+
+    def _beat(self) -> None:
+        if self._pulse is not None:
+            self._pulse.beat(time.monotonic())
+            self.after(heartbeat.BEAT_S, _PULSE)
 
     # --- for subclasses ---
 
@@ -155,7 +167,7 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
             log.get().debug("ignored", message=type(message).__name__)
 
     def start_engine(self) -> EngineThread:
-        self.engine = EngineThread(f"engine of {self.name}")
+        self.engine = EngineThread(f"engine of {self.name}", self._pulse)
         return self.engine
 
     def watch(self, fileno: int, callback: Callable[[], None]) -> None:
@@ -183,6 +195,10 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
         self.directory = message.directory
         setproctitle.setproctitle(f"xiaozhi: {message.name}")
         log.configure(self.settings.log.level, self.settings.log.format, actor=message.name)
+        board = heartbeat.inherited_board()
+        if message.slot >= 0 and board is not None:
+            self._pulse = board.pulse(message.slot)
+            self._beat()
         self.started(message)
 
     @handles(Directory)

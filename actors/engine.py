@@ -12,10 +12,12 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from actors.heartbeat import BEAT_S, Pulse
 from actors.messages import Address
 
 #: Above some 950 queued sends Thespian stalls, above 1 050 it drops silently.
@@ -29,17 +31,27 @@ class OutboxFull(RuntimeError):
 class EngineThread:
     """One asyncio loop on one daemon thread, with a way back to the actor."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, pulse: Pulse | None = None) -> None:
         self._outbox: deque[tuple[Address, Any]] = deque()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.loop = asyncio.new_event_loop()
+        self._pulse = pulse
+        if pulse is not None:
+            pulse.has_engine = True
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
+        self._beat()
         self.loop.run_forever()
+
+    def _beat(self) -> None:
+        """Write the heartbeat as long as the loop turns."""
+        if self._pulse is not None:
+            self._pulse.beat_engine(time.monotonic())
+            self.loop.call_later(BEAT_S, self._beat)
 
     # --- from the actor's thread ---
 

@@ -60,6 +60,8 @@ class Start:
     settings: Any
     directory: Directory = field(default_factory=Directory)
     detail: Any = None
+    #: Slot of its heartbeat on its supervisor's board; -1: nobody watches.
+    slot: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ from actors.messages import (
 from actors.session import checkpoint
 from actors.session.actor import Session
 from supervisor.handshake import Accepted, Handshake, Refused
+from supervisor.pulses import SCAN_S, Pulses, kill
+from supervisor.repairs import newest_child_pid
 from supervisor.restart import RestartHistory
 
 #: Pending handshakes and dead spares are looked at so often.
@@ -61,6 +63,8 @@ class Process:
     pid: int = 0
     ready: bool = False
     key: str = ""
+    #: It was asked to end; until it has, it is watched like the others.
+    leaving: bool = False
 
 
 @dataclass(slots=True)
@@ -82,6 +86,7 @@ class Acceptor(BaseActor):
         super().__init__()
         self.store: DescriptorStore
         self.listener: socket.socket
+        self.pulses: Pulses
         self.pending: dict[int, Handshake] = {}
         self.pending_from: Counter[str] = Counter()
         self.processes: list[Process] = []
@@ -94,6 +99,7 @@ class Acceptor(BaseActor):
         self._number = 0
 
     def started(self, message: Start) -> None:
+        self.pulses = Pulses()
         self.store = DescriptorStore(self.directory.store)
         self.listener = self.store.listener("device")
         self.listener.setblocking(False)
@@ -106,6 +112,7 @@ class Acceptor(BaseActor):
         self._keep_spares()
         self.watch(self.listener.fileno(), self._accept)
         self.after(ROUND_S, "round")
+        self.after(SCAN_S, "scan")
         self.ready()
 
     # --- new connections ---
@@ -219,7 +226,7 @@ class Acceptor(BaseActor):
 
     def _serve(self, key: str) -> None:
         """Give the connection to a spare session, or to the next one that is ready."""
-        spare = next((p for p in self.processes if p.ready and not p.key), None)
+        spare = next((p for p in self.processes if p.ready and not p.key and not p.leaving), None)
         if spare is None:
             self.waiting.append(key)
             starting = sum(1 for p in self.processes if not p.ready)
@@ -232,15 +239,20 @@ class Acceptor(BaseActor):
 
     def _start_process(self) -> None:
         self._number += 1
+        slot = self.pulses.new_slot(time.monotonic())
         process = Process(self.createActor(Session), f"session-{self._number}")
+        process.pid = newest_child_pid(self)
+        self.pulses.forked(process.pid, slot)
         self.processes.append(process)
         directory = replace(self.directory, root=None, pools=())
-        self.send(process.address, Start(process.name, self.settings, directory, self.phrases))
+        self.send(
+            process.address, Start(process.name, self.settings, directory, self.phrases, slot)
+        )
 
     def _keep_spares(self) -> None:
         if self.draining or time.monotonic() < self.start_no_spare_before:
             return
-        unused = sum(1 for p in self.processes if not p.key) - len(self.waiting)
+        unused = sum(1 for p in self.processes if not p.key and not p.leaving) - len(self.waiting)
         for _ in range(self.settings.server.spare_sessions - unused):
             self._start_process()
 
@@ -249,7 +261,7 @@ class Acceptor(BaseActor):
         process = self._process_at(sender)
         if process is None:
             return
-        process.pid, process.ready = message.pid, True
+        process.ready = True
         self.spare_history.became_ready(time.monotonic())
         while self.waiting:
             key = self.waiting.popleft()
@@ -280,7 +292,8 @@ class Acceptor(BaseActor):
         self.connections.pop(message.key, None)
         process = self._process_at(sender)
         if process is not None:
-            self._gone(process)
+            process.key, process.leaving = "", True
+            self._free_leases(process)
         # One device per process: what it leaked or broke goes with it.
         self.send(sender, ActorExitRequest())
         self._keep_spares()
@@ -291,8 +304,12 @@ class Acceptor(BaseActor):
         process = self._process_at(message.childAddress)
         if process is None:
             return
-        self._gone(process)
+        self.processes.remove(process)
+        self.pulses.ended(process.pid)
+        self._free_leases(process)
         connection = self.connections.get(process.key)
+        if process.leaving:
+            return
         if connection is not None:
             connection.restarts += 1
             connection.session, connection.lost_at = None, time.monotonic()
@@ -313,8 +330,7 @@ class Acceptor(BaseActor):
                 self.after(wait, "spares")
         self._keep_spares()
 
-    def _gone(self, process: Process) -> None:
-        self.processes.remove(process)
+    def _free_leases(self, process: Process) -> None:
         if self.directory.router is not None:
             self.send(self.directory.router, SessionEnded(process.address))
 
@@ -325,6 +341,9 @@ class Acceptor(BaseActor):
 
     @handles(Tick)
     def on_tick(self, message: Tick, sender: Address) -> None:
+        if message.purpose == "scan":
+            self._scan()
+            return
         if message.purpose == "spares":
             self._keep_spares()
             return
@@ -335,16 +354,19 @@ class Acceptor(BaseActor):
         self._keep_spares()
         self.after(ROUND_S, "round")
 
+    def _scan(self) -> None:
+        """End sessions that hang; their connections go to other ones."""
+        self.after(SCAN_S, "scan")
+        for pid, silence in self.pulses.hung(time.monotonic()).items():
+            log.get().error("session hangs", pid=pid, reason=silence)
+            kill(pid)
+
     @handles(Phrases)
     def on_phrases(self, message: Phrases, sender: Address) -> None:
-        """Sessions started from now on have them; spare ones are replaced."""
+        """Speech kept ready, for every session that is and those that will be."""
         self.phrases = message
-        for process in [p for p in self.processes if not p.key]:
-            self.processes.remove(process)
-            self.send(process.address, ActorExitRequest())
-        for _ in self.waiting:
-            self._start_process()
-        self._keep_spares()
+        for process in self.processes:
+            self.send(process.address, message)
 
     def directory_changed(self) -> None:
         directory = replace(self.directory, root=None, pools=())

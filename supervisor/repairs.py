@@ -131,3 +131,12 @@ def die_with_logger() -> None:
         return bool(original(self))
 
     multiprocCommon.MultiProcReplicator.childDied = child_died
+
+
+def newest_child_pid(actor: Any) -> int:
+    """Pid of the child that `actor.createActor` made last (Thespian keeps it to itself).
+
+    A child can hang before it has said a word; without its pid nobody could end it.
+    """
+    pid: int = actor._myRef._child_procs[-1].childProc.pid
+    return pid

@@ -5,6 +5,7 @@
           ├─ pool llm ── llm/<engine>-<n> …
           ├─ pool tts ── tts/<engine>-<n> …
           ├─ console
+          ├─ phrasebook
           └─ acceptor ── session-<n> …
 
 Whenever one of its children was replaced, everybody gets the new `Directory`.
@@ -20,6 +21,7 @@ from dataclasses import replace
 
 from actors import log
 from actors.base import BaseActor, handles
+from actors.cache.phrasebook import Phrasebook
 from actors.console.actor import Console
 from actors.descriptors import DescriptorStore, StoreError
 from actors.messages import Address, Directory, Drain, Drained, Start
@@ -35,6 +37,7 @@ TREE: tuple[tuple[str, type[BaseActor], str | None], ...] = (
     ("pool llm", Pool, "llm"),
     ("pool tts", Pool, "tts"),
     ("console", Console, None),
+    ("phrasebook", Phrasebook, None),
     ("acceptor", Acceptor, None),
 )
 

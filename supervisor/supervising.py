@@ -18,6 +18,8 @@ from thespian.actors import ActorExitRequest, ChildActorExited
 from actors import log
 from actors.base import BaseActor, handles
 from actors.messages import ActorReport, Address, Directory, Ready, Start, StartFailed, Tick
+from supervisor.pulses import SCAN_S, Pulses, kill
+from supervisor.repairs import newest_child_pid
 from supervisor.restart import RestartHistory, RestartPolicy
 
 
@@ -32,6 +34,8 @@ class Child:
     pid: int = 0
     state: str = "starting"
     ended_at: float = 0.0
+    #: Why it is about to end, when that is known before it does.
+    end_reason: str = ""
     history: RestartHistory = field(default_factory=RestartHistory)
 
 
@@ -44,11 +48,15 @@ class Supervisor(BaseActor):
     def __init__(self) -> None:
         super().__init__()
         self.children_by_name: dict[str, Child] = {}
+        self._pulses: Pulses | None = None
 
     # --- for subclasses ---
 
     def supervise(self, name: str, actor: type[BaseActor], detail: Any = None) -> None:
         """Start a child and keep it running."""
+        if self._pulses is None:
+            self._pulses = Pulses()
+            self.after(SCAN_S, "scan")
         child = Child(name, actor, detail, history=RestartHistory(self.POLICY))
         self.children_by_name[name] = child
         self._start(child)
@@ -75,7 +83,7 @@ class Supervisor(BaseActor):
         if child is None:
             return
         now = time.monotonic()
-        child.pid, child.state = message.pid, "ready"
+        child.state = "ready"
         child.history.became_ready(now)
         if child.ended_at:
             log.get().info(
@@ -91,7 +99,7 @@ class Supervisor(BaseActor):
     def on_start_failed(self, message: StartFailed, sender: Address) -> None:
         child = self._child_at(sender)
         if child is not None:
-            child.history.last_reason = message.reason
+            child.end_reason = message.reason
             child.state = "failed"
             self.send(sender, ActorExitRequest())
 
@@ -100,8 +108,11 @@ class Supervisor(BaseActor):
         child = self._child_at(message.childAddress)
         if child is None:  # Thespian may announce one end twice
             return
-        reason = child.history.last_reason if child.state == "failed" else "process ended"
+        reason = child.end_reason or "process ended"
+        child.end_reason = ""
         now = time.monotonic()
+        if self._pulses is not None:
+            self._pulses.ended(child.pid)
         wait = child.history.ended(now, reason, random.random())  # noqa: S311 - jitter
         child.address, child.state, child.ended_at = None, "restarting", now
         log.get().warning(
@@ -121,6 +132,9 @@ class Supervisor(BaseActor):
 
     @handles(Tick)
     def on_tick(self, message: Tick, sender: Address) -> None:
+        if message.purpose == "scan":
+            self._scan()
+            return
         verb, _, name = message.purpose.partition(" ")
         child = self.children_by_name.get(name)
         if verb == "start" and child is not None and child.address is None:
@@ -147,13 +161,25 @@ class Supervisor(BaseActor):
     # --- inside ---
 
     def _start(self, child: Child) -> None:
+        assert self._pulses is not None
         child.state = "starting"
+        slot = self._pulses.new_slot(time.monotonic())
         child.address = self.createActor(child.actor)
-        start = self.start_message(child)
-        self.send(child.address, start)
+        child.pid = newest_child_pid(self)
+        self._pulses.forked(child.pid, slot)
+        directory = self.child_directory()
+        self.send(child.address, Start(child.name, self.settings, directory, child.detail, slot))
 
-    def start_message(self, child: Child) -> Start:
-        return Start(child.name, self.settings, self.child_directory(), child.detail)
+    def _scan(self) -> None:
+        """End children that hang; they are replaced like any that ended."""
+        assert self._pulses is not None
+        self.after(SCAN_S, "scan")
+        for pid, silence in self._pulses.hung(time.monotonic()).items():
+            child = next((c for c in self.children_by_name.values() if c.pid == pid), None)
+            if child is not None and not child.end_reason:
+                child.end_reason = f"hung: {silence}"
+                log.get().error("child hangs", child=child.name, pid=pid, reason=silence)
+            kill(pid)
 
     def _child_at(self, address: Address) -> Child | None:
         for child in self.children_by_name.values():

@@ -2,7 +2,7 @@
 
 State: the connection being served (`Serving`, on the engine thread).
 
-Receives: Start(detail: `Phrases` or None); Adopt, EndConnection, Drain (acceptor);
+Receives: Start(detail: `Phrases` or None), Phrases; Adopt, EndConnection, Drain (acceptor);
 Leased, Busy, LeaseLost (router); Partial, Recognised, ClauseReady, Generated,
 FramesReady, WorkFailed (workers).
 Sends: Adopted, ConnectionEnded (acceptor); Lease, Release (router); Recognise,
@@ -59,6 +59,11 @@ class Session(BaseActor):
         assert self.engine is not None
         self.state = "serving"
         self.engine.call(self._adopt, message.key)
+
+    @handles(Phrases)
+    def on_phrases(self, message: Phrases, sender: Address) -> None:
+        self._phrases = message
+        self._to_serving("phrases", message.frames)
 
     @handles(EndConnection)
     def on_end_connection(self, message: EndConnection, sender: Address) -> None:

@@ -65,7 +65,7 @@ class Conversation:
         self.ears = Ears(settings.listening)
         self.endpointer = Endpointer(settings.listening, settings.dialogue.language)
         self.mcp = McpConversation()
-        self._phrases = phrases
+        self.phrases = phrases
         self._armed = False
         self._stop_by: float | None = None
         self._lost_speech = False
@@ -421,7 +421,7 @@ class Conversation:
             self.state.device_id,
             self.state.mode == "manual",
             tuple((role, text) for role, text in self.state.dialogue),
-            self._phrases,
+            self.phrases,
             carried,
         )
         self.turn = Turn(TurnId(self.state.session_id, self.state.turn), setting, self.out, now)

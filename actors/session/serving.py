@@ -99,6 +99,10 @@ class Serving:
             self._conversation.answer(message, time.monotonic())
             self._step()
 
+    def phrases(self, frames: Mapping[str, tuple[bytes, ...]]) -> None:
+        """Speech kept ready, for the turns from now on."""
+        self._conversation.phrases = frames
+
     def drain(self, deadline_s: float) -> None:
         if not self._over:
             self._conversation.drain(time.monotonic(), deadline_s)

@@ -1,0 +1,66 @@
+"""A supervisor's look at its children's heartbeats: who hangs?
+
+A child whose actor thread was silent for `ACTOR_LIMIT_S`, or whose engine's loop
+was for `ENGINE_LIMIT_S` (a model may block it for a while), hangs. A scanner that
+itself woke late judges nobody in that round: the host, not the child, was slow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+from actors.heartbeat import Board, own_board
+
+#: Two beats and a half: one may be late on a busy host.
+ACTOR_LIMIT_S = 1.2
+
+#: Loading a large model blocks a worker's loop for seconds.
+ENGINE_LIMIT_S = 20.0
+
+SCAN_S = 0.25
+
+#: A scan later than this says that the host was busy.
+LATE_S = 0.2
+
+
+class Pulses:
+    """The slots of one supervisor's children, by pid."""
+
+    def __init__(self) -> None:
+        self.board: Board = own_board()
+        self._slots: dict[int, int] = {}
+        self._scanned_at: float | None = None
+
+    def new_slot(self, now: float) -> int:
+        """A slot for a child that is about to be forked."""
+        return self.board.take(now)
+
+    def forked(self, pid: int, slot: int) -> None:
+        self._slots[pid] = slot
+
+    def ended(self, pid: int) -> None:
+        slot = self._slots.pop(pid, None)
+        if slot is not None:
+            self.board.give_back(slot)
+
+    def hung(self, now: float) -> dict[int, str]:
+        """Pids of children that hang, and what is silent; call it every `SCAN_S`."""
+        before, self._scanned_at = self._scanned_at, now
+        if before is None or now - before > SCAN_S + LATE_S:
+            return {}
+        found: dict[int, str] = {}
+        for pid, slot in self._slots.items():
+            actor_s, engine_s = self.board.silence(slot, now)
+            if actor_s > ACTOR_LIMIT_S:
+                found[pid] = f"its actor was silent for {actor_s:.1f} s"
+            elif engine_s > ENGINE_LIMIT_S:
+                found[pid] = f"its engine was silent for {engine_s:.0f} s"
+        return found
+
+
+def kill(pid: int) -> None:
+    """End a hung child; its end is then noticed like any other."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
