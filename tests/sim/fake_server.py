@@ -194,6 +194,8 @@ class _Conversation:
             self.spoken, self.quiet = self.spoken + 1, 0
         else:
             self.quiet += 1
+        if self.quiet > ENDING_PACKETS:  # what DTX sends in between to keep its state
+            self.spoken = 0
         early = self.script.early_after_packets
         if self.mode in ("auto", "realtime") and (
             (self.spoken > 5 and self.quiet == ENDING_PACKETS) or self.spoken == early
