@@ -53,13 +53,13 @@ Act = Callable[[SimulatedDevice, Scene], Awaitable[None]]
 async def speaks(device: SimulatedDevice, scene: Scene) -> None:
     await device.connect()
     speech = spoken(SAID, device.profile.frame_ms)
-    scene.results.append(await device.turn(speech, timeout_s=1.5, linger_ms=80))
+    scene.results.append(await device.turn(speech, timeout_s=1.0, linger_ms=80))
 
 
 async def speaks_twice(device: SimulatedDevice, scene: Scene) -> None:
     await speaks(device, scene)
     speech = spoken(SAID, device.profile.frame_ms)
-    scene.results.append(await device.turn(speech, timeout_s=1.5, linger_ms=80))
+    scene.results.append(await device.turn(speech, timeout_s=1.0, linger_ms=80))
 
 
 async def speaks_again_when_stuck(device: SimulatedDevice, scene: Scene) -> None:
@@ -72,16 +72,16 @@ async def speaks_again_when_stuck(device: SimulatedDevice, scene: Scene) -> None
 
 async def types(device: SimulatedDevice, scene: Scene) -> None:
     await device.connect()
-    scene.results.append(await device.typed_turn("你好", expected="三点", timeout_s=1.5))
+    scene.results.append(await device.typed_turn("你好", expected="三点", timeout_s=1.0))
 
 
 async def is_woken(device: SimulatedDevice, scene: Scene) -> None:
-    scene.greeting = await device.wake("你好小智", spoken("你好小智"), timeout_s=1.5)
+    scene.greeting = await device.wake("你好小智", spoken("你好小智"), timeout_s=1.0)
 
 
 async def interrupts(device: SimulatedDevice, scene: Scene) -> None:
     await device.connect()
-    result = await device.typed_turn("你好", abort_after_ms=150, timeout_s=1.5, linger_ms=80)
+    result = await device.typed_turn("你好", abort_after_ms=150, timeout_s=1.0, linger_ms=80)
     scene.results.append(result)
 
 

@@ -16,8 +16,10 @@ from sim.speech import read_wav, say, write_wav
 from sim.talk import wav_path
 from tests.sim.fake_server import FakeServer, Script, fake_server
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ("--say", "现在几点", "--timeout", "1.5")
+SHORT = ("--say", "现在几点", "--timeout", "1.0")
 
 
 class Ran:
