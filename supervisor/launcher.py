@@ -27,6 +27,7 @@ from cfg.model import Settings
 from supervisor import announce, preload, processes, repairs
 from supervisor.fdstore import Store
 from supervisor.ports import PortTaken, bind
+from supervisor.pulses import SCAN_S, Pulses
 from supervisor.restart import RestartHistory, RestartPolicy
 
 #: All of it must be gone so long after SIGTERM's drain ended.
@@ -34,6 +35,9 @@ END_S = 0.8
 
 #: The actor system must say it is ready within this time, or it is started anew.
 START_S = 30.0
+
+#: A process that is stopped (SIGSTOP, a debugger) for so long hangs.
+STOPPED_S = 0.7
 
 
 class Launcher:
@@ -45,6 +49,11 @@ class Launcher:
         self._selector = selectors.DefaultSelector()
         self._store = Store(self._selector, listeners, self._told, time.monotonic)
         self._listeners = listeners
+        self._pulses = Pulses()
+        self._slot = self._pulses.new_slot(time.monotonic())
+        self._stopped_since: dict[int, float] = {}
+        self._scan_at = 0.0
+        self._starter_pid = 0
         self._root_pid = 0
         self._admin_pid = 0
         self._system_began = 0.0
@@ -73,12 +82,13 @@ class Launcher:
             self._store.expire_parked()
             self._reap()
             self._keep_running()
+            self._scan()
         self._end_everything()
         return 0
 
     def _wait(self) -> float:
         now = time.monotonic()
-        times = [1.0]
+        times = [SCAN_S]
         if self._start_at is not None:
             times.append(self._start_at - now)
         if self._drain_by is not None:
@@ -126,13 +136,14 @@ class Launcher:
         self._ready = False
         sys.stdout.flush()
         sys.stderr.flush()
-        if os.fork() == 0:
+        self._starter_pid = os.fork()
+        if self._starter_pid == 0:
             code = 1
             try:
                 signal.set_wakeup_fd(-1)
                 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                     signal.signal(number, signal.SIG_DFL)
-                start_actors(self.settings, self._store.address, self.started_at)
+                start_actors(self.settings, self._store.address, self.started_at, self._slot)
                 code = 0
             except Exception:
                 log.get().exception("actor system did not start")
@@ -148,6 +159,7 @@ class Launcher:
             now = time.monotonic()
             self._history.became_ready(now)
             self._ready = True
+            self._pulses.forked(self._root_pid, self._slot)
             if self._last_down:
                 log.get().warning(
                     "actor system is back",
@@ -173,11 +185,30 @@ class Launcher:
                 return
             if pid == self._admin_pid:
                 self._system_ended("Thespian's admin ended")
-            elif status and not self._admin_pid:
+            elif pid == self._starter_pid and status:
                 self._system_ended("the starter failed")
 
+    def _scan(self) -> None:
+        """Root by its heartbeat; admin and logger run no code of ours: are they stopped?"""
+        now = time.monotonic()
+        if now < self._scan_at or not self._ready or self._stop_signals:
+            return
+        self._scan_at = now + SCAN_S
+        for pid, silence in self._pulses.hung(now).items():
+            log.get().error("root hangs", pid=pid, reason=silence)
+            self._kill_below()
+        watched = [self._admin_pid, *processes.children_of(self._admin_pid)]
+        stopped = {pid for pid in watched if processes.is_stopped(pid)}
+        self._stopped_since = {pid: self._stopped_since.get(pid, now) for pid in stopped}
+        if any(now - since >= STOPPED_S for since in self._stopped_since.values()):
+            log.get().error("Thespian's own processes are stopped", pids=sorted(stopped))
+            self._kill_below()
+
     def _system_ended(self, reason: str) -> None:
+        self._pulses.ended(self._root_pid)
+        self._slot = self._pulses.new_slot(time.monotonic())
         self._admin_pid = self._root_pid = 0
+        self._ready = False
         if self._stop_signals:
             self._drained = True
             return
@@ -218,7 +249,7 @@ class Launcher:
         log.get().info("stopped")
 
 
-def start_actors(settings: Settings, store: str, started_at: float) -> None:
+def start_actors(settings: Settings, store: str, started_at: float, slot: int) -> None:
     """In the starter: bring the actor system up and hand it to its root."""
     from thespian.actors import ActorSystem
 
@@ -230,7 +261,7 @@ def start_actors(settings: Settings, store: str, started_at: float) -> None:
         port = probe.getsockname()[1]
     system = ActorSystem("multiprocTCPBase", {"Admin Port": port}, transientUnique=True)
     root = system.createActor(Root)
-    system.tell(root, Start("root", settings, Directory(store=store), started_at))
+    system.tell(root, Start("root", settings, Directory(store=store), started_at, slot))
 
 
 def serve(settings: Settings) -> int:

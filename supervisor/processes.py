@@ -68,3 +68,12 @@ def descendants_of(pid: int) -> list[int]:
         found += children
         queue += children
     return found
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal or a debugger has stopped the process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] in "tT"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -13,8 +13,8 @@ import signal
 
 from actors.heartbeat import Board, own_board
 
-#: Two beats and a half: one may be late on a busy host.
-ACTOR_LIMIT_S = 1.2
+#: Two beats: one may be late on a busy host, two in a row are not.
+ACTOR_LIMIT_S = 1.1
 
 #: Loading a large model blocks a worker's loop for seconds.
 ENGINE_LIMIT_S = 20.0
