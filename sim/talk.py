@@ -210,8 +210,8 @@ async def _talk(
         await device.close()
     lag_ms = device.worst_lag_s * 1000
     say("\n" + printout.summary(results, len(utterances), lag_ms))
-    right = len(results) == len(utterances) and all(each.right for each in results)
-    right = right and (greeting is None or greeting.right)
+    all_held = len(results) == len(utterances)
+    right = all_held and all(each.right for each in (*results, *([greeting] if greeting else [])))
     if options.json:
         told = printout.report(profile, hello, turns, greeting)
         told |= {"right": right, "error": trouble, "worst_lag_ms": lag_ms}

@@ -14,7 +14,7 @@ and pacing, or the speed of generation.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -161,24 +161,44 @@ def origin(trace: TurnTrace) -> float | None:
 
 def timeline(trace: TurnTrace) -> Timeline:
     """The figures of one turn. Without an origin all hops are None."""
-    start = origin(trace)
-
-    def since(at: float | None) -> float | None:
-        return None if at is None or start is None else (at - start) * 1000
-
-    def event(*kinds: EventKind) -> float | None:
-        found = trace.first(*kinds)
-        return since(found.at) if found else None
-
-    frames, stop = trace.frames, trace.first("tts_stop")
-    heard = trace.heard_frames
-    ends_at = heard[-1].plays_at if heard else None
+    heard, frames = trace.heard_frames, trace.frames
     frame_s = trace.frame_ms / 1000
     holes = _holes(trace, heard, frame_s)
     fates = Counter(frame.fate for frame in frames)
     ignored = [frame.at for frame in frames if frame.fate == "not speaking"]
     overtook = sum(_just_after_start(trace, at) for at in ignored)
-    played_until = None if ends_at is None else ends_at + frame_s
+    return replace(
+        _hops(trace),
+        frames=len(frames),
+        audio_ms=float(len(heard) * trace.frame_ms),
+        ignored=len(ignored) - overtook,
+        overtook=overtook,
+        overflow=fates["queue full"],
+        cleared=fates["cleared"],
+        undecodable=fates["undecodable"],
+        late=holes.late,
+        underruns=len(holes.underruns_ms),
+        underrun_ms=sum(holes.underruns_ms),
+        pauses=len(holes.pauses_ms),
+        pause_ms=sum(holes.pauses_ms),
+        longest_gap_ms=_longest_gap_ms(frames),
+        deepest_queue_ms=_deepest_queue_ms(heard, frame_s),
+    )
+
+
+def _hops(trace: TurnTrace) -> Timeline:
+    """When things happened; nothing yet on the sound."""
+    start = origin(trace)
+
+    def since(at: float | None) -> float | None:
+        return None if at is None or start is None else (at - start) * 1000
+
+    def event(kind: EventKind) -> float | None:
+        found = trace.first(kind)
+        return since(found.at) if found else None
+
+    heard, frames, stop = trace.heard_frames, trace.frames, trace.first("tts_stop")
+    ends_at = _plays_at(heard[-1]) + trace.frame_ms / 1000 if heard else None
     return Timeline(
         speech_sent_ms=event("speech_sent"),
         stt_ms=event("stt"),
@@ -188,24 +208,10 @@ def timeline(trace: TurnTrace) -> Timeline:
         first_frame_ms=since(frames[0].at) if frames else None,
         audible_ms=since(trace.audible_at),
         last_frame_ms=since(frames[-1].at) if frames else None,
-        tts_stop_ms=since(stop.at) if stop else None,
-        heard_ms=since(played_until),
-        frames=len(frames),
-        audio_ms=float(len(heard) * trace.frame_ms),
-        ignored=len(ignored) - overtook,
-        overtook=overtook,
-        overflow=fates["queue full"],
-        cleared=fates["cleared"],
-        undecodable=fates["undecodable"],
-        longest_gap_ms=_longest_gap_ms(frames),
-        deepest_queue_ms=_deepest_queue_ms(heard, frame_s),
+        tts_stop_ms=event("tts_stop"),
+        heard_ms=since(ends_at),
         abort_to_stop_ms=_abort_to_stop_ms(trace),
-        stop_margin_ms=(stop.at - played_until) * 1000 if stop and played_until else None,
-        late=holes.late,
-        underruns=len(holes.underruns_ms),
-        underrun_ms=sum(holes.underruns_ms),
-        pauses=len(holes.pauses_ms),
-        pause_ms=sum(holes.pauses_ms),
+        stop_margin_ms=(stop.at - ends_at) * 1000 if stop and ends_at is not None else None,
     )
 
 
