@@ -79,7 +79,7 @@ class Console(BaseActor):
             pass  # what did not answer shows by what its supervisor says of it
         del self._complete[request]
         reports = self._collected.pop(request)
-        return snapshot(merge(reports), self.settings, self._started_at, time.time())
+        return snapshot(with_leases(reports), self.settings, self._started_at, time.time())
 
     async def _turns_page(self, request: web.Request) -> web.Response:
         """The last turns, newest first; `?device=` limits them to one device."""
@@ -110,30 +110,12 @@ class Console(BaseActor):
         self._turns.append(message)
 
 
-def merge(reports: list[Report]) -> list[ActorReport]:
-    """One line per actor from what it says itself and what its supervisor says of it.
-
-    The supervisor knows pid, state and restarts; the router knows what is in flight.
-    """
-    lines: dict[str, ActorReport] = {}
-    for report in reports:
-        for line in report.actors:
-            known = lines.get(line.name)
-            if known is None:
-                lines[line.name] = line
-                continue
-            lines[line.name] = replace(
-                known,
-                restarts=max(known.restarts, line.restarts),
-                in_flight=max(known.in_flight, line.in_flight),
-                detail={**known.detail, **line.detail},
-            )
+def with_leases(reports: list[Report]) -> list[ActorReport]:
+    """All rows, and beside them what the router knows of each worker: leases in flight."""
+    rows = [row for report in reports for row in report.actors]
     in_flight: dict[str, int] = {}
-    for line in lines.values():
-        engines: dict[str, dict[str, Any]] = line.detail.get("engines", {})
+    for row in rows:
+        engines: dict[str, dict[str, Any]] = row.detail.get("engines", {})
         for engine in engines.values():
             in_flight |= engine["in_flight"]
-    return [
-        replace(line, in_flight=max(line.in_flight, in_flight.get(name, 0)))
-        for name, line in lines.items()
-    ]
+    return [replace(row, in_flight=max(row.in_flight, in_flight.get(row.name, 0))) for row in rows]
