@@ -127,9 +127,13 @@ class Launcher:
         if self._start_at is not None and now >= self._start_at:
             self._start_at = None
             self._start_system()
-        elif not self._ready and self._admin_pid and now - self._system_began > START_S:
+        elif self._is_starting() and now - self._system_began > START_S:
             log.get().error("actor system did not get ready; it is started anew")
-            self._kill_below()
+            self._system_began = now
+            self._kill_below("it did not get ready")
+
+    def _is_starting(self) -> bool:
+        return self._start_at is None and not self._ready and not self._stop_signals
 
     def _start_system(self) -> None:
         self._system_began = time.monotonic()
@@ -153,8 +157,9 @@ class Launcher:
         """What the root actor says over the store's socket."""
         if operation == "root":
             self._root_pid = pid
-            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-                self._admin_pid = int(stat.read().rsplit(")", 1)[1].split()[1])
+            parent = processes.parent_of(pid)
+            # An orphan's parent is this process: its admin has ended already.
+            self._admin_pid = parent if parent != os.getpid() else 0
         elif operation == "ready":
             now = time.monotonic()
             self._history.became_ready(now)
@@ -173,7 +178,7 @@ class Launcher:
             self._drained = True
         elif operation == "left" and pid == self._root_pid and not self._stop_signals:
             # Without the root nothing is supervised: all of it starts anew.
-            self._kill_below()
+            self._kill_below("the root ended")
 
     def _reap(self) -> None:
         while True:
@@ -186,7 +191,7 @@ class Launcher:
             if pid == self._admin_pid:
                 self._system_ended("Thespian's admin ended")
             elif pid == self._starter_pid and status:
-                self._system_ended("the starter failed")
+                self._kill_below("the starter failed")
 
     def _scan(self) -> None:
         """Root by its heartbeat; admin and logger run no code of ours: are they stopped?"""
@@ -196,18 +201,18 @@ class Launcher:
         self._scan_at = now + SCAN_S
         for pid, silence in self._pulses.hung(now).items():
             log.get().error("root hangs", pid=pid, reason=silence)
-            self._kill_below()
+            self._kill_below("the root hung")
         watched = [self._admin_pid, *processes.children_of(self._admin_pid)]
         stopped = {pid for pid in watched if processes.is_stopped(pid)}
         self._stopped_since = {pid: self._stopped_since.get(pid, now) for pid in stopped}
         if any(now - since >= STOPPED_S for since in self._stopped_since.values()):
             log.get().error("Thespian's own processes are stopped", pids=sorted(stopped))
-            self._kill_below()
+            self._kill_below("the admin or the logger was stopped")
 
     def _system_ended(self, reason: str) -> None:
         self._pulses.ended(self._root_pid)
         self._slot = self._pulses.new_slot(time.monotonic())
-        self._admin_pid = self._root_pid = 0
+        self._starter_pid = self._admin_pid = self._root_pid = 0
         self._ready = False
         if self._stop_signals:
             self._drained = True
@@ -222,14 +227,19 @@ class Launcher:
         )
         self._start_at = now + wait
 
-    def _kill_below(self) -> None:
-        """Everything hangs on the admin: with it all actors end."""
+    def _kill_below(self, reason: str) -> None:
+        """Everything hangs on the admin: with it all actors end, and its end is noticed.
+
+        `reason` is noted when the admin is not known yet: then nobody's end would be.
+        """
         pids = [self._admin_pid] if self._admin_pid else processes.children_of(os.getpid())
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        if not self._admin_pid:
+            self._system_ended(reason)
 
     def _end_everything(self) -> None:
         self._store.close_all()

@@ -50,6 +50,15 @@ def close_inherited_descriptors() -> None:
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
+def parent_of(pid: int) -> int:
+    """Pid of the parent of `pid`; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return int(stat.read().rsplit(")", 1)[1].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def children_of(pid: int) -> list[int]:
     """Pids of the direct children of `pid`; empty when it is gone."""
     try:
