@@ -78,6 +78,8 @@ class DescriptorStore:
         try:
             data, filenos, _, _ = socket.recv_fds(self._socket, MAX_REQUEST_BYTES, 4)
         except OSError as error:
+            # A late answer would be taken for that of the next request.
+            self._socket.close()
             raise StoreError(f"descriptor store did not answer: {error}") from error
         if not data:
             raise StoreError("descriptor store closed the connection")
@@ -103,8 +105,9 @@ class DescriptorStore:
     def get(self, key: str) -> Kept:
         """Duplicates of what is kept; counts as one takeover of the connection.
 
-        Raises `PoisonedConnection` at the fourth within 30 s (the store has closed
-        it then), `StoreError` when nothing is kept under `key`.
+        The first `get` of a connection is no takeover. Raises `PoisonedConnection` at
+        the fourth takeover within 30 s (the store has closed it then), `StoreError`
+        when nothing is kept under `key`.
         """
         reply, filenos = self._ask({"op": "get", "key": key})
         return Kept(key, socket.socket(fileno=filenos[0]), filenos[1], int(reply["takeovers"]))

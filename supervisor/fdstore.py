@@ -3,6 +3,9 @@
 One non-blocking loop's worth of state, no threads. It never waits for a client: a
 client whose buffer is full is dropped. `get` of a key that has not arrived yet is
 parked, because the acceptor's `put` travels on another connection.
+
+The launcher must not die of what a client sends: whoever sends something that is no
+request is dropped, and the descriptors that came with it are closed.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import secrets
 import selectors
 import socket
+import stat
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -30,8 +34,13 @@ PARK_S = 1.0
 
 #: Keys in one `keys` answer; they are short, so this stays below a datagram.
 KEYS_PER_ANSWER = 100
+MAX_KEY_CHARS = 64
 
 _PEER_CREDENTIALS = struct.Struct("3i")
+
+
+class BadRequest(ValueError):
+    """A client sent what is no request; the text says what is wrong with it."""
 
 
 class Entry:
@@ -109,7 +118,11 @@ class Store:
     # --- clients ---
 
     def _accept(self, _: socket.socket) -> None:
-        client, _address = self._socket.accept()
+        try:
+            client, _address = self._socket.accept()
+        except OSError as error:  # it is gone already, or no descriptor is left for it
+            log.get().warning("descriptor store accepted nobody", reason=str(error))
+            return
         client.setblocking(False)
         raw = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
         pid, uid, _gid = _PEER_CREDENTIALS.unpack(raw)
@@ -140,6 +153,8 @@ class Store:
         return True
 
     def _serve(self, client: socket.socket) -> None:
+        if client not in self._clients:
+            return  # dropped in this very round, while it was readable as well
         try:
             data, filenos, _, _ = socket.recv_fds(client, MAX_REQUEST_BYTES, 4)
         except BlockingIOError:
@@ -149,28 +164,46 @@ class Store:
         if not data:
             self._forget(client)
             return
-        request: dict[str, Any] = json.loads(data)
+        try:
+            self._do(client, parsed(data), filenos)
+        except BadRequest as problem:
+            log.get().warning(
+                "descriptor store dropped a client", pid=self._clients[client], reason=str(problem)
+            )
+            self._forget(client)
+        finally:
+            for fileno in filenos:
+                os.close(fileno)
+
+    def _do(self, client: socket.socket, request: dict[str, Any], filenos: list[int]) -> None:
+        """Carry a request out; what it keeps of `filenos` it takes out of the list."""
         operation = request.pop("op")
         if operation == "put":
-            self._put(request["key"], filenos)
+            self._put(key_of(request), filenos)
         elif operation == "get":
-            self._get(client, request["key"])
+            self._get(client, key_of(request))
         elif operation == "keys":
-            self._keys(client, int(request["from"]))
+            self._keys(client, request.get("from"))
         elif operation == "drop":
-            entry = self._entries.pop(request["key"], None)
+            entry = self._entries.pop(key_of(request), None)
             if entry is not None:
                 entry.close()
         elif operation == "listener":
-            self._reply(client, {}, [self._listeners[request["which"]].fileno()])
+            listener = self._listeners.get(str(request.get("which")))
+            if listener is None:
+                raise BadRequest(f"'which' must be one of {', '.join(self._listeners)}")
+            self._reply(client, {}, [listener.fileno()])
         else:
             self._note(operation, request, self._clients[client])
 
     def _put(self, key: str, filenos: list[int]) -> None:
+        if len(filenos) != 2 or not stat.S_ISSOCK(os.fstat(filenos[0]).st_mode):
+            raise BadRequest("'put' must bring a socket and a checkpoint")
         previous = self._entries.pop(key, None)
         if previous is not None:
             previous.close()
         self._entries[key] = Entry(filenos[0], filenos[1])
+        filenos.clear()
         ready = [client for _, client, wanted in self._parked if wanted == key]
         self._parked = [parked for parked in self._parked if parked[2] != key]
         for client in ready:
@@ -180,20 +213,44 @@ class Store:
         entry = self._entries.get(key)
         now = self._clock()
         if entry is None:
+            if any(waiter is client for _, waiter, _ in self._parked):
+                raise BadRequest("it asked again before it was answered")
             self._parked.append((now + PARK_S, client, key))
             return
         while entry.taken and entry.taken[0] <= now - TAKEOVER_WINDOW_S:
             entry.taken.popleft()
-        if len(entry.taken) > MAX_TAKEOVERS:
+        if len(entry.taken) >= MAX_TAKEOVERS:
             log.get().error("connection closed: it was taken over too often", key=key)
             self._entries.pop(key).close(end_connection=True)
             self._reply(client, {"error": "poisoned", "key": key})
             return
-        entry.taken.append(now)
         entry.takeovers += 1
+        if entry.takeovers:
+            entry.taken.append(now)
         self._reply(client, {"takeovers": entry.takeovers}, [entry.connection, entry.checkpoint])
 
-    def _keys(self, client: socket.socket, first: int) -> None:
+    def _keys(self, client: socket.socket, first: object) -> None:
+        if not isinstance(first, int) or first < 0:
+            raise BadRequest("'from' must be a number from 0")
         keys = list(self._entries)[first : first + KEYS_PER_ANSWER]
         more = first + len(keys) < len(self._entries)
         self._reply(client, {"keys": keys, "more": more})
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """The request in a datagram; raises `BadRequest`."""
+    try:
+        request = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"not JSON: {error}") from error
+    if not isinstance(request, dict) or not isinstance(request.get("op"), str):
+        raise BadRequest("no object with a text 'op'")
+    return request
+
+
+def key_of(request: dict[str, Any]) -> str:
+    """The request's key; raises `BadRequest`."""
+    key = request.get("key")
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_CHARS:
+        raise BadRequest(f"'key' must be text of 1 to {MAX_KEY_CHARS} characters")
+    return key

@@ -8,6 +8,7 @@ that what the device sends behind it belongs to its session. Answers: 101, or 40
 from __future__ import annotations
 
 import ipaddress
+import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,11 +77,16 @@ class Handshake:
                 return self._refuse_plainly(
                     400, f"request headers exceed {MAX_REQUEST_BYTES} bytes"
                 )
+            if _no_more_comes(self.connection):
+                return Refused(0, "dropped before its request was whole")
             # Half a request must not be reported readable again and again.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
             return None
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-        return self._answer(self.connection.recv(end + len(_END_OF_HEADERS)), full)
+        try:
+            return self._answer(self.connection.recv(end + len(_END_OF_HEADERS)), full)
+        except OSError as error:
+            return Refused(0, f"connection lost: {error}")
 
     def refuse(self, status: int, reason: str) -> Refused:
         """Answer with an error before the request is whole."""
@@ -151,3 +157,10 @@ class Handshake:
         except OSError as error:
             return Refused(0, f"connection lost: {error}")
         return Refused(status, reason)
+
+
+def _no_more_comes(connection: socket.socket) -> bool:
+    """The peer has closed its side. It then stays readable, whatever SO_RCVLOWAT says."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    return bool(poll.poll(0))
