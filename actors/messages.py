@@ -162,6 +162,19 @@ class WorkerDown:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolDown:
+    """Root to router: a pool died, and with it every worker of its kind."""
+
+    kind: Kind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsDown:
+    """Root to router: the acceptor died, and with it every session."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """Ask for a slot.
 

@@ -24,7 +24,7 @@ from actors.base import BaseActor, handles
 from actors.cache.phrasebook import Phrasebook
 from actors.console.actor import Console
 from actors.descriptors import DescriptorStore, StoreError
-from actors.messages import Address, Directory, Drain, Drained, Start
+from actors.messages import Address, Directory, Drain, Drained, PoolDown, SessionsDown, Start
 from actors.router.actor import Router
 from supervisor.acceptor import Acceptor
 from supervisor.pool import Pool
@@ -68,6 +68,12 @@ class Root(Supervisor):
             self.launcher.say("ready")
 
     def child_ended(self, child: Child, reason: str) -> None:
+        """What the child held is lost with it: the router must not wait for it."""
+        router = self._directory().router
+        if router is not None and child.actor is Pool:
+            self.send(router, PoolDown(child.detail, reason))
+        elif router is not None and child.actor is Acceptor:
+            self.send(router, SessionsDown())
         self._tell_everybody()
 
     def _directory(self) -> Directory:

@@ -4,8 +4,9 @@ State: who is up, which lease is on which worker, how each engine has been doing
 All of it is rebuilt by the pools (`WorkerUp`) and the sessions (new leases) when
 the router itself is replaced.
 
-Receives: WorkerUp, WorkerDown (pools); Lease, Release (sessions); SessionEnded
-(acceptor). Sends: Leased, Busy, LeaseLost (sessions).
+Receives: WorkerUp, WorkerDown (pools); PoolDown, SessionsDown (root); Lease, Release
+(sessions); SessionEnded (acceptor). Sends: Leased, Busy, LeaseLost (sessions); Cancel
+(workers, for sessions that are gone).
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from actors.messages import (
     ActorReport,
     Address,
     Busy,
+    Cancel,
     Kind,
     Lease,
     Leased,
     LeaseLost,
+    PoolDown,
     Release,
     SessionEnded,
+    SessionsDown,
     TurnId,
     WorkerDown,
     WorkerUp,
@@ -59,22 +63,34 @@ class Router(BaseActor):
 
     @handles(WorkerUp)
     def on_worker_up(self, message: WorkerUp, sender: Address) -> None:
-        if self.rosters[message.kind].add(message):
-            log.get().info("worker up", worker=message.name, slots=message.slots)
+        before = self.rosters[message.kind].address_of(message.name)
+        if not self.rosters[message.kind].add(message):
+            return
+        log.get().info("worker up", worker=message.name, slots=message.slots)
+        if before is not None:
+            self._lose(before, message.name, "replaced")
 
     @handles(WorkerDown)
     def on_worker_down(self, message: WorkerDown, sender: Address) -> None:
         self.rosters[message.kind].remove(message.name, message.address)
-        lost = [key for key, held in self.held.items() if held.worker.up.address == message.address]
-        log.get().warning(
-            "worker down", worker=message.name, reason=message.reason, leases=len(lost)
-        )
+        self._lose(message.address, message.name, message.reason)
+
+    @handles(PoolDown)
+    def on_pool_down(self, message: PoolDown, sender: Address) -> None:
+        roster = self.rosters[message.kind]
+        for worker in roster.workers():
+            roster.remove(worker.up.name, worker.up.address)
+            self._lose(worker.up.address, worker.up.name, message.reason)
+
+    def _lose(self, address: Address, worker: str, reason: str) -> None:
+        """Tell everybody who leased from this worker: they go on with another."""
+        lost = [key for key, held in self.held.items() if held.worker.up.address == address]
+        log.get().warning("worker down", worker=worker, reason=reason, leases=len(lost))
         for key in lost:
             held = self.held.pop(key)
             lease = held.lease
             self.send(
-                held.session,
-                LeaseLost(lease.kind, lease.request, lease.turn, message.name, message.reason),
+                held.session, LeaseLost(lease.kind, lease.request, lease.turn, worker, reason)
             )
 
     # --- sessions ---
@@ -118,15 +134,26 @@ class Router(BaseActor):
     @handles(SessionEnded)
     def on_session_ended(self, message: SessionEnded, sender: Address) -> None:
         for key in [key for key, held in self.held.items() if held.session == message.session]:
-            self.held.pop(key).worker.in_flight -= 1
+            self._free(key)
+
+    @handles(SessionsDown)
+    def on_sessions_down(self, message: SessionsDown, sender: Address) -> None:
+        for key in [key for key in self.held if key[0].number]:  # number 0: no session's
+            self._free(key)
 
     # --- inside ---
+
+    def _free(self, key: tuple[TurnId, Kind, int]) -> None:
+        """Nobody waits for this work any more: stop it and free its slot."""
+        held = self.held.pop(key)
+        held.worker.in_flight -= 1
+        self.send(held.worker.up.address, Cancel(held.lease.turn, held.lease.request))
 
     def _free_forgotten(self, now: float) -> None:
         for key, held in list(self.held.items()):
             if now - held.since > LEASE_LIMIT_S:
                 log.get().error("lease was never released", worker=held.worker.up.name)
-                self.held.pop(key).worker.in_flight -= 1
+                self._free(key)
 
     def report(self) -> tuple[ActorReport, ...]:
         now = time.monotonic()

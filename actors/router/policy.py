@@ -80,6 +80,13 @@ class Roster:
             if worker is not None and worker.up.address == address:
                 del engine.workers[name]
 
+    def address_of(self, name: str) -> Address | None:
+        """Where the worker of this name was last; None when it is not known."""
+        return next((w.up.address for w in self.workers() if w.up.name == name), None)
+
+    def workers(self) -> list[Worker]:
+        return [worker for engine in self.engines.values() for worker in engine.workers.values()]
+
     def __len__(self) -> int:
         return sum(len(engine.workers) for engine in self.engines.values())
 
