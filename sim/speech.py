@@ -2,7 +2,9 @@
 
 PCM is always a one-dimensional int16 array, mono; rates are in hertz. `say` keeps
 the last utterances in memory, because a swarm speaks the same sentences many times.
-eSpeak NG keeps one global state per process: calls are serialised by a lock.
+eSpeak NG keeps one global state per process: calls are serialised by a lock, and each
+call sets all of that state anew, since the product's own engine may live in the same
+process (not on another thread at the same moment: the two know no common lock).
 """
 
 from __future__ import annotations
@@ -46,7 +48,6 @@ class _Espeak:
         if self.rate_hz <= 0:
             raise SpeechError("eSpeak NG did not start; reinstall the package espeakng-loader")
         self._callback = _SYNTH_CALLBACK(self._collect)  # kept: the library holds the pointer
-        self._library.espeak_SetSynthCallback(self._callback)
 
     def _collect(self, samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
@@ -57,6 +58,8 @@ class _Espeak:
         encoded = text.encode() + b"\0"
         with self._lock:
             self._chunks = []
+            # another user of the library in this process may have set its own since
+            self._library.espeak_SetSynthCallback(self._callback)
             if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
                 raise SpeechError(
                     f"voice {voice!r} is unknown to eSpeak NG; try cmn, cmn+f2, yue or en"

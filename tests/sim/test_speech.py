@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from actors.workers.tts.espeak import EspeakEngine
+from cfg.model import EspeakTts
 from sim.sound import add_noise, audible_span, first_audible
 from sim.speech import SpeechError, read_wav, say, write_wav
 
@@ -35,6 +38,19 @@ def test_repeated_speech_is_kept_and_read_only() -> None:
     assert say("几点了") is first
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 1
+
+
+def test_the_product_s_engine_in_the_same_process_takes_no_sound_away() -> None:
+    say("先说一句")
+    engine = EspeakEngine(EspeakTts(kind="espeak"))
+
+    async def spoken() -> int:
+        await engine.open()
+        return sum([len(chunk) async for chunk in engine.synthesise("你好")])
+
+    assert asyncio.run(spoken()) > 10000
+    assert len(say("引擎说完以后再说")) > 8000
+    assert asyncio.run(spoken()) > 10000
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
