@@ -1,0 +1,1 @@
+"""A swarm of simulated devices: schedule, population, measurement, verdict."""
