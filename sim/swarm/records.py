@@ -198,11 +198,33 @@ class ConnectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a process that was killed, stopped or ended came back.
+
+    All times are seconds since the fault; None: it was not seen. `gone_s`: the process
+    no longer runs (for a stopped one: that its hanging was noticed). `back_s`: another
+    process has its name. `ready_s`: that it reports ready was *read* then; it became so
+    after `not_ready_s`, the last reading that did not say so yet.
+    """
+
+    name: str
+    actor_kind: str
+    pid: int
+    recovered: bool
+    gone_s: float | None = None
+    back_s: float | None = None
+    new_pid: int | None = None
+    not_ready_s: float | None = None
+    ready_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FaultRecord:
     """A fault of the time line, as it was done. `until_s` for what was also taken back.
 
     `kind` and `target` as in the scenario (such as "kill", "asr"); `ok` False when it
-    could not be done, `detail` says what was done or why not.
+    could not be done, `detail` says what was done or why not. `recovery` for faults of
+    processes.
     """
 
     at_s: float
@@ -211,6 +233,7 @@ class FaultRecord:
     detail: str = ""
     until_s: float | None = None
     ok: bool = True
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True, slots=True)
