@@ -1,7 +1,6 @@
 """The acceptor: from a new TCP connection to a session that serves it.
 
-It watches the listening socket and the pending handshakes, never waits, and owns
-the session processes: spare ones are kept ready, one that dies is replaced and the
+It keeps the door (`supervisor.door`), never waits, and owns the session processes: spare ones are kept ready, one that dies is replaced and the
 new one takes the open connection over. First start and takeover are one path: the
 connection lies in the launcher's descriptor store, a session is told its key.
 
@@ -17,9 +16,8 @@ import secrets
 import socket
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from thespian.actors import ActorExitRequest, ChildActorExited
@@ -45,7 +43,8 @@ from actors.messages import (
 )
 from actors.session import checkpoint
 from actors.session.actor import Session
-from supervisor.handshake import Accepted, Handshake, Refused
+from supervisor.door import Door
+from supervisor.handshake import Accepted
 from supervisor.pulses import SCAN_S, Pulses, kill
 from supervisor.repairs import newest_child_pid
 from supervisor.restart import RestartHistory
@@ -85,10 +84,8 @@ class Acceptor(BaseActor):
     def __init__(self) -> None:
         super().__init__()
         self.store: DescriptorStore
-        self.listener: socket.socket
+        self.door: Door
         self.pulses: Pulses
-        self.pending: dict[int, Handshake] = {}
-        self.pending_from: Counter[str] = Counter()
         self.processes: list[Process] = []
         self.connections: dict[str, Connection] = {}
         self.waiting: deque[str] = deque()
@@ -101,8 +98,15 @@ class Acceptor(BaseActor):
     def started(self, message: Start) -> None:
         self.pulses = Pulses()
         self.store = DescriptorStore(self.directory.store)
-        self.listener = self.store.listener("device")
-        self.listener.setblocking(False)
+        self.door = Door(
+            self.store.listener("device"),
+            self.settings.server,
+            time.monotonic,
+            self.watch,
+            self.unwatch,
+            self._full,
+            self._came_in,
+        )
         taken_over = self.store.keys()
         for key in taken_over:
             self.connections[key] = Connection(key)
@@ -110,74 +114,12 @@ class Acceptor(BaseActor):
         if taken_over:
             log.get().warning("taking connections over", count=len(taken_over))
         self._keep_spares()
-        self.watch(self.listener.fileno(), self._accept)
+        self.door.open()
         self.after(ROUND_S, "round")
         self.after(SCAN_S, "scan")
         self.ready()
 
     # --- new connections ---
-
-    def _accept(self) -> None:
-        """Take every connection that waits; more than one per wake saves most of the cost."""
-        server = self.settings.server
-        while True:
-            try:
-                connection, address = self.listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                log.get().error("cannot accept", reason=str(error))
-                return
-            connection.setblocking(False)
-            remote = str(address[0])
-            handshake = Handshake(
-                connection,
-                remote,
-                time.monotonic() + server.handshake_timeout_s,
-                tuple(token.get_secret_value() for token in server.tokens),
-                server.trusted_proxies,
-            )
-            local = remote in server.trusted_proxies
-            if len(self.pending) >= server.max_pending_handshakes:
-                self._refused(handshake, handshake.refuse(503, "too many pending handshakes"))
-            elif not local and self.pending_from[remote] >= server.max_pending_per_address:
-                self._refused(
-                    handshake,
-                    handshake.refuse(503, "too many pending handshakes from this address"),
-                )
-            else:
-                self.pending[connection.fileno()] = handshake
-                self.pending_from[remote] += 1
-                self.watch(connection.fileno(), partial(self._proceed, handshake))
-                self._proceed(handshake)
-
-    def _proceed(self, handshake: Handshake) -> None:
-        verdict = handshake.proceed(self._full)
-        if verdict is None:
-            return
-        self._forget(handshake)
-        if isinstance(verdict, Refused):
-            self._refused(handshake, verdict)
-        else:
-            self._accepted(handshake, verdict)
-
-    def _forget(self, handshake: Handshake) -> None:
-        fileno = handshake.connection.fileno()
-        self.unwatch(fileno)
-        self.pending.pop(fileno, None)
-        self.pending_from[handshake.remote] -= 1
-        if not self.pending_from[handshake.remote]:
-            del self.pending_from[handshake.remote]
-
-    def _refused(self, handshake: Handshake, refusal: Refused) -> None:
-        handshake.connection.close()
-        if refusal.status:
-            log.get().warning(
-                "device refused",
-                remote=handshake.remote,
-                status=refusal.status,
-                reason=refusal.reason,
-            )
 
     def _full(self) -> str:
         limit = self.settings.server.max_sessions
@@ -187,7 +129,7 @@ class Acceptor(BaseActor):
             return f"{limit} devices are connected (server.max_sessions)"
         return ""
 
-    def _accepted(self, handshake: Handshake, accepted: Accepted) -> None:
+    def _came_in(self, connection: socket.socket, accepted: Accepted) -> None:
         identity = accepted.identity
         state = checkpoint.SessionState(
             device_id=identity.device_id,
@@ -199,12 +141,12 @@ class Acceptor(BaseActor):
         key = secrets.token_hex(8)
         fileno = checkpoint.create(state)
         try:
-            self.store.put(key, handshake.connection, fileno)
+            self.store.put(key, connection, fileno)
         except StoreError as error:
             log.get().error("connection not kept", reason=str(error))
             return
         finally:
-            handshake.connection.close()
+            connection.close()
             os.close(fileno)
         self._replace(identity.device_id, key)
         self.connections[key] = Connection(key, identity.device_id)
@@ -347,10 +289,7 @@ class Acceptor(BaseActor):
         if message.purpose == "spares":
             self._keep_spares()
             return
-        now = time.monotonic()
-        for handshake in [h for h in self.pending.values() if h.deadline <= now]:
-            self._forget(handshake)
-            self._refused(handshake, handshake.refuse(408, "handshake took too long"))
+        self.door.expire()
         self._keep_spares()
         self.after(ROUND_S, "round")
 
@@ -376,8 +315,7 @@ class Acceptor(BaseActor):
     @handles(Drain)
     def on_drain(self, message: Drain, sender: Address) -> None:
         self.draining = True
-        self.unwatch(self.listener.fileno())
-        self.listener.close()
+        self.door.close()
         for process in self.processes:
             if process.key:
                 self.send(process.address, message)
@@ -391,7 +329,7 @@ class Acceptor(BaseActor):
         mine = super().report()[0]
         counts: dict[str, Any] = {
             "connections": len(self.connections),
-            "pending_handshakes": len(self.pending),
+            "pending_handshakes": len(self.door),
             "waiting_for_session": len(self.waiting),
         }
         lines: tuple[ActorReport, ...] = (replace(mine, detail=counts),)
