@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+_MAX_DOUBLINGS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
@@ -61,7 +63,8 @@ class RestartHistory:
         self._early += 1
         if self._early == 1 and served:
             return 0.0
-        backoff: float = policy.first_backoff_s * 2.0 ** (self._early - 1)
+        # Capped twice: a child may fail for days, and no float is that large.
+        backoff: float = policy.first_backoff_s * 2.0 ** min(self._early - 1, _MAX_DOUBLINGS)
         return min(policy.max_backoff_s, backoff) * (0.8 + 0.4 * jitter)
 
     @property

@@ -19,6 +19,7 @@ from actors.messages import Address, Kind, WorkerUp
 EJECT_AFTER = 3
 EJECT_S = 5.0
 MAX_EJECT_S = 60.0
+_MAX_DOUBLINGS = 30
 
 #: Share of the newest sample in the moving average of latency.
 LATENCY_SHARE = 0.2
@@ -131,6 +132,7 @@ class Roster:
         if engine.failures_in_row < EJECT_AFTER or len(self.engines) == 1:
             return False
         engine.failures_in_row = 0
-        engine.out_until = now + min(MAX_EJECT_S, EJECT_S * 2**engine.ejections)
+        doublings = min(engine.ejections, _MAX_DOUBLINGS)
+        engine.out_until = now + min(MAX_EJECT_S, EJECT_S * 2.0**doublings)
         engine.ejections += 1
         return True
