@@ -22,6 +22,7 @@ def ready(settings: Settings, listeners: dict[str, socket.socket], took_ms: int)
 def _lines(settings: Settings, listeners: dict[str, socket.socket], took_ms: int) -> list[str]:
     server = settings.server
     host = lan_address() if server.host in ("0.0.0.0", "::") else server.host
+    host = f"[{host}]" if ":" in host else host
     device_port = listeners["device"].getsockname()[1]
     http_port = listeners["http"].getsockname()[1]
     lines = [

@@ -15,13 +15,15 @@ class PortTaken(Exception):
 def bind(host: str, port: int, setting: str) -> socket.socket:
     """A listening socket; raises `PortTaken` naming the setting `setting`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener: socket.socket | None = None
     try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(256)
     except OSError as error:
-        listener.close()
+        if listener is not None:
+            listener.close()
         raise PortTaken(_explain(host, port, setting, error)) from error
     return listener
 
