@@ -15,9 +15,10 @@ Life cycle of every actor:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
@@ -89,9 +90,19 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
     # --- Thespian's entry ---
 
     def receiveMessage(self, message: Any, sender: Address) -> ThespianWatch:
-        try:
+        with self._edge(message, sender):
             self._dispatch(message, sender)
-        except Exception as error:  # the one broad catch: the actor's edge
+        filenos = list(self._watched)
+        if self.engine is not None:
+            filenos.append(self.engine.wake_fileno)
+        return ThespianWatch(filenos)
+
+    @contextlib.contextmanager
+    def _edge(self, message: Any, sender: Address) -> Iterator[None]:
+        """The one broad catch: what is raised inside becomes a log line and an answer."""
+        try:
+            yield
+        except Exception as error:
             log.get().exception("handler failed", message=type(message).__name__)
             if not isinstance(message, HandlerFailed) and sender not in (None, self.myAddress):
                 self.send(
@@ -103,14 +114,10 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
                         getattr(message, "turn", None),
                     ),
                 )
-        filenos = list(self._watched)
-        if self.engine is not None:
-            filenos.append(self.engine.wake_fileno)
-        return ThespianWatch(filenos)
 
     def _dispatch(self, message: Any, sender: Address) -> None:
         if isinstance(message, WatchMessage):
-            self._watch_ready(message.ready)
+            self._watch_ready(message)
             return
         if isinstance(message, WakeupMessage):
             if message.payload == _PULSE:
@@ -123,16 +130,19 @@ class BaseActor(Actor):  # type: ignore[misc]  # Thespian ships no types
         else:
             self.unhandled(message, sender)
 
-    def _watch_ready(self, filenos: list[int]) -> None:
-        for fileno in filenos:
+    def _watch_ready(self, watched: WatchMessage) -> None:
+        """Each step has its own edge: one that fails must not take the others along."""
+        for fileno in watched.ready:
             if self.engine is not None and fileno == self.engine.wake_fileno:
                 for target, message in self.engine.drain():
-                    if target is None:
-                        self._dispatch(message, self.myAddress)
-                    else:
-                        self.send(target, message)
+                    with self._edge(message, None):
+                        if target is None:
+                            self._dispatch(message, self.myAddress)
+                        else:
+                            self.send(target, message)
             elif (callback := self._watched.get(fileno)) is not None:
-                callback()
+                with self._edge(watched, None):
+                    callback()
 
     def _beat(self) -> None:
         if self._pulse is not None:
