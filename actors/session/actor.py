@@ -8,10 +8,13 @@ FramesReady, WorkFailed (workers).
 Sends: Adopted, ConnectionEnded (acceptor); Lease, Release (router); Recognise,
 SpeechChunk, SpeechEnded, Generate, Synthesise, Cancel (workers); TurnRecord (console).
 Fails with: ConnectionEnded that names the reason, when a connection cannot be adopted.
+Ends itself when the engine thread raised: its successor goes on from the checkpoint.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Any
 
 from actors import log
@@ -39,6 +42,9 @@ from actors.messages import (
 )
 from actors.session.serving import Serving
 
+#: Exit status of a session that raised (sysexits.h: internal software error).
+EXIT_BROKEN = 70
+
 
 class Session(BaseActor):
     KIND = "session"
@@ -51,7 +57,7 @@ class Session(BaseActor):
 
     def started(self, message: Start) -> None:
         self._phrases = message.detail
-        self.start_engine()
+        self.start_engine().loop.set_exception_handler(_broken)
         self.ready()
 
     @handles(Adopt)
@@ -130,3 +136,13 @@ class Session(BaseActor):
         assert self.engine is not None
         self._serving = None
         self.engine.emit(self.parent, ConnectionEnded(key, reason))
+
+
+def _broken(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What raised has left a conversation half changed, with no timer to wake it.
+
+    Whoever takes the device over apologises and goes on; three times in 30 s and the
+    connection is closed, for then it is the input that kills.
+    """
+    log.get().critical("session broke", what=context["message"], exc_info=context.get("exception"))
+    os._exit(EXIT_BROKEN)

@@ -108,7 +108,9 @@ class Checkpoint:
     def save(self, state: SessionState) -> None:
         """Write the state; the oldest dialogue goes when it does not fit."""
         while True:
-            content = json.dumps(asdict(state), ensure_ascii=False, separators=(",", ":")).encode()
+            text = json.dumps(asdict(state), ensure_ascii=False, separators=(",", ":"))
+            # A model may break an emoji into halves that cannot be encoded.
+            content = text.encode("utf-8", "replace")
             if len(content) <= STATE_SLOT_BYTES - _HEADER.size or not state.dialogue:
                 self._state.write(content)
                 return

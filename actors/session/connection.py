@@ -16,6 +16,7 @@ Compression is off: Opus does not compress, and a context per device costs 50 kB
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import fcntl
 import socket
@@ -31,6 +32,16 @@ from actors.session.checkpoint import MAX_UNSENT_BYTES, Checkpoint
 _TCP_INFO_BYTES = 160
 #: struct tcp_info of linux/tcp.h: 8 bytes, 24 u32, two u64 of pacing, then bytes acked.
 _BYTES_ACKED = struct.Struct("=120xQ")
+
+#: Of a device that is dropped so much is read and thrown away, so often at most.
+_DISCARDED_BYTES = 65536
+_DISCARDED_TIMES = 16
+
+#: Frames taken at once; a device that sends faster must not keep the session from its clock.
+MAX_FRAMES_AT_ONCE = 64
+
+#: tcpi_state of linux/tcp_states.h: neither side has ended the stream.
+_ESTABLISHED = 1
 
 #: Unwritten output above this means that the device does not read: it is dropped.
 MAX_OUTPUT_BYTES = min(48 * 1024, MAX_UNSENT_BYTES)
@@ -101,6 +112,8 @@ class DeviceConnection:
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=max_message_bytes)
         self._fragments: list[bytes] = []
         self._fragments_are_text = False
+        # A session that was waiting for the rest of a frame left its own mark here.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._low_water = 1
         self._written = bytes_written(connection)
         self._output = bytearray(self._unsent_rest())
@@ -125,9 +138,12 @@ class DeviceConnection:
     # --- in ---
 
     def receive(self) -> list[ConnectionEvent]:
-        """Read what is there, without waiting. After `Closed` nothing more may be called."""
+        """Read what is there, without waiting; more may be there when it returns.
+
+        After `Closed` only `drop` may be called.
+        """
         events: list[ConnectionEvent] = []
-        while not self.closed:
+        for _ in range(MAX_FRAMES_AT_ONCE):
             frame = self._next_frame()
             if frame is None:
                 break
@@ -139,9 +155,10 @@ class DeviceConnection:
                 if isinstance(received, Frame):
                     events += self._take(received)
             self.flush()
-            if self._protocol.close_expected():
-                failure = self._protocol.parser_exc
+            failure = self._protocol.parser_exc
+            if failure is not None or self._protocol.close_rcvd is not None:
                 events.append(self._closed(str(failure) if failure else "closed by the device"))
+                break
         return events
 
     def _next_frame(self) -> bytes | Closed | None:
@@ -154,15 +171,27 @@ class DeviceConnection:
             if needed is not None and needed > self._max_message_bytes + 14:
                 # The protocol refuses it by its header alone (close code 1009).
                 return self._socket.recv(len(head))
-            if needed is None or len(self._socket.recv(needed, socket.MSG_PEEK)) < needed:
-                self._wait_for(needed or len(head) + 1)
-                return None
+            if needed is None:
+                return self._wait(len(head) + 1)
+            if len(self._socket.recv(needed, socket.MSG_PEEK)) < needed:
+                return self._wait(needed)
             self._wait_for(1)
             return self._socket.recv(needed)
         except BlockingIOError:
             return None
         except OSError as error:
             return self._closed(f"connection lost: {errno.errorcode.get(error.errno or 0, error)}")
+
+    def _wait(self, needed: int) -> Closed | None:
+        """So many bytes are not here yet. If the stream has ended, they never will be.
+
+        An end makes the socket readable whatever waits: without looking, we would spin.
+        """
+        self._wait_for(needed)
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        if info[0] != _ESTABLISHED and len(self._socket.recv(needed, socket.MSG_PEEK)) < needed:
+            return self._closed("dropped by the device inside a frame")
+        return None
 
     def _wait_for(self, low_water: int) -> None:
         if low_water != self._low_water:
@@ -171,6 +200,8 @@ class DeviceConnection:
 
     def _take(self, frame: Frame) -> list[ConnectionEvent]:
         opcode, data, fin = frame.opcode, bytes(frame.data), frame.fin
+        if self._protocol.state is not State.OPEN:
+            return []  # we have closed: what still comes is not answered
         if opcode in (Opcode.TEXT, Opcode.BINARY):
             self._fragments_are_text = opcode is Opcode.TEXT
         elif opcode is not Opcode.CONT:
@@ -220,7 +251,7 @@ class DeviceConnection:
             return
         self._checkpoint.save_unsent(self._written, bytes(self._output[:MAX_UNSENT_BYTES]))
         try:
-            count = self._socket.send(self._output)
+            count = self._socket.send(self._output[:MAX_UNSENT_BYTES])
         except BlockingIOError:
             return
         except OSError:
@@ -233,6 +264,12 @@ class DeviceConnection:
     def drop(self) -> None:
         """End the connection for every process that holds a duplicate of it."""
         self.closed = True
+        with contextlib.suppress(OSError):
+            # Unread bytes would make the kernel reset the connection, and the device
+            # might never read why it was closed.
+            for _ in range(_DISCARDED_TIMES):
+                if not self._socket.recv(_DISCARDED_BYTES):
+                    break
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError as error:

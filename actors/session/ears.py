@@ -1,12 +1,13 @@
 """A session's ears: packets in, utterances out. Pure.
 
 Wraps the decoder and the uplink: bad packets cost only themselves, audio that
-arrives before anybody listens is kept as pre-roll, and a connection that delivers
-nothing while an utterance is open counts as silence after a while.
+arrives before anybody listens is kept as pre-roll while it is fresh, and a connection
+that delivers nothing while an utterance is open counts as silence after a while.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,10 @@ RATE_HZ = 16000
 #: No packet for so long in an open utterance is silence (a Wi-Fi stall is shorter).
 GAP_S = 0.5
 GAP_STEP_S = 0.1
+
+#: Audio older than this when listening starts is no pre-roll of what follows: the tail
+#: of the last utterance arrives after its end, and may lie minutes back.
+FRESH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,7 @@ class Ears:
     def __init__(self, listening: Listening) -> None:
         self._decoder = Decoder(RATE_HZ)
         self._uplink = uplink.Uplink(listening)
-        self._events: list[EarsEvent] = []
-        self._heard: list[bytes] = []
-        self._heard_bytes = 0
-        self._max_heard_bytes = int(listening.max_utterance_s * RATE_HZ * 2)
+        self._events: deque[EarsEvent] = deque()
         self._packet_at: float | None = None
         self._gap_from = 0.0
         self.silence_ms = 0
@@ -69,12 +71,12 @@ class Ears:
 
     def take(self, packet: bytes, now: float, *, listening: bool) -> str:
         """Decode one packet; '' or, for a packet that is not Opus, what is wrong."""
-        self._packet_at = self._gap_from = now
         try:
             pcm = self._decoder.decode(packet)
         except OpusError as error:
             self.bad_packets += 1
             return str(error)
+        self._packet_at = self._gap_from = now
         if not listening:
             self._uplink.keep(pcm)
             return ""
@@ -97,47 +99,46 @@ class Ears:
             for event in self._uplink.gap(ms):
                 self._translate(event)
 
-    def events(self) -> list[EarsEvent]:
-        """What was heard since the last call."""
-        events, self._events = self._events, []
-        return events
+    def next_event(self) -> EarsEvent | None:
+        """The next thing that was heard; None when that is all.
+
+        `silence_ms` and `speech_ms` follow what was taken. What belongs to an utterance
+        that the caller closes meanwhile is never returned.
+        """
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        if isinstance(event, Onset):
+            # Pre-roll is no speech yet: the onset counts from here.
+            self.speech_ms = self.silence_ms = 0
+        elif isinstance(event, Speech):
+            if self.silence_ms == 0:
+                self.speech_ms += event.ms
+        elif isinstance(event, Paused):
+            self.silence_ms = event.silence_ms
+        else:
+            self.silence_ms = 0
+        return event
 
     def _translate(self, event: uplink.UplinkEvent) -> None:
         if isinstance(event, uplink.SpeechStarted):
-            self._heard, self._heard_bytes, self.silence_ms = [], 0, 0
-            # Pre-roll is no speech yet: the onset counts from here.
-            self.speech_ms = 0
-            self._events.append(Onset(self._keep(event.pcm)))
+            self._events.append(Onset(_bytes(event.pcm)))
         elif isinstance(event, uplink.SpeechContinued):
             ms = len(event.pcm) * 1000 // RATE_HZ
-            if self.silence_ms == 0:
-                self.speech_ms += ms
-            self._events.append(Speech(self._keep(event.pcm), ms))
+            self._events.append(Speech(_bytes(event.pcm), ms))
         elif isinstance(event, uplink.Silence):
-            self.silence_ms = event.silence_ms
             self._events.append(Paused(event.silence_ms))
         else:
-            self.silence_ms = 0
             self._events.append(Resumed(event.pause_ms))
-
-    def _keep(self, pcm: NDArray[np.int16]) -> bytes:
-        data = pcm.astype("<i2", copy=False).tobytes()
-        if self._heard_bytes < self._max_heard_bytes:
-            self._heard.append(data)
-            self._heard_bytes += len(data)
-        return data
 
     @property
     def open(self) -> bool:
         return self._uplink.open
 
-    def utterance(self) -> bytes:
-        """All of the open utterance so far (barge-in hears it from its beginning)."""
-        return b"".join(self._heard)
-
-    def listen(self) -> None:
+    def listen(self, now: float) -> None:
         """Listening starts: what was just before stays as pre-roll."""
-        self._uplink.reset(keep_preroll=True)
+        fresh = self._packet_at is not None and now - self._packet_at <= FRESH_S
+        self._uplink.reset(keep_preroll=fresh)
         self._clear()
 
     def forget(self) -> None:
@@ -155,15 +156,18 @@ class Ears:
         rest = b""
         for event in self._uplink.finish():
             if isinstance(event, uplink.SpeechContinued):
-                rest += event.pcm.astype("<i2", copy=False).tobytes()
+                rest += _bytes(event.pcm)
         self._clear()
         return rest
 
     def _clear(self) -> None:
-        self._events = []
-        self._heard, self._heard_bytes = [], 0
+        self._events.clear()
         self.silence_ms = self.speech_ms = 0
 
     @property
     def statistics(self) -> uplink.UplinkStatistics:
         return self._uplink.statistics
+
+
+def _bytes(pcm: NDArray[np.int16]) -> bytes:
+    return pcm.astype("<i2", copy=False).tobytes()

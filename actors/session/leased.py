@@ -3,7 +3,11 @@
 Pure. The owner says what to send to the worker (`work`) and is told when nobody
 could do it (`gave_up`). A worker that dies is replaced by another without blame to
 its engine; an engine that fails is avoided in the next try. Retries share one
-budget, so that a failing part cannot hold a turn.
+budget, so that a failing part cannot hold a turn. A router that does not answer was
+perhaps replaced just now: it is asked again, under a new number.
+
+Every lease asked for ends in exactly one of: released by this side, refused by the
+router (`Busy`), lost with its worker.
 """
 
 from __future__ import annotations
@@ -32,6 +36,13 @@ MAX_TRIES = 3
 
 #: A busy router is asked again this much later.
 BUSY_RETRY_S = 0.05
+
+#: A router that has said nothing by then is asked again; a new one is up much sooner.
+ASK_AGAIN_S = 0.3
+
+#: After a worker died, a free slot is waited for at least so long: a replacement of the
+#: last worker of its kind has to load its model first.
+REPLACEMENT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,8 @@ class LeasedJob:
         self.engine = ""
         self.stage = Stage.LEASING
         self.number = 0
+        #: How long the first result may take; the owner may change it before the lease.
+        self.first_s = patience.first_s
         self._numbers = numbers
         self._patience = patience
         self._work = work
@@ -92,9 +105,7 @@ class LeasedJob:
     # --- the owner's side ---
 
     def start(self, now: float) -> None:
-        self._tries += 1
-        self._lease_until = now + self._patience.lease_s
-        self._lease(now)
+        self._try(now, self._patience.lease_s)
 
     def send(self, message: Any) -> None:
         """More for the worker; call it only while `working`."""
@@ -118,7 +129,16 @@ class LeasedJob:
 
     def expect(self, seconds: float, now: float) -> None:
         """The next result is due in `seconds` (a recogniser has none while speech lasts)."""
+        self.first_s = seconds
         self._deadline = now + seconds
+
+    def refuse(self, reason: str, now: float) -> None:
+        """What the worker gives is of no use: another engine must do it."""
+        if self.stage is Stage.WORKING:
+            self.send(Cancel(self.turn, self.number))
+            self._release("failed", reason)
+            self._avoid += (self.engine,)
+            self._again(reason, now)
 
     def done(self, now: float) -> None:
         self._first_ms = self._first_ms or (now - self._began) * 1000
@@ -144,7 +164,7 @@ class LeasedJob:
             message.worker,
         )
         self._began, self._first_ms = now, 0.0
-        self._deadline = now + self._patience.first_s
+        self._deadline = now + self.first_s
         for piece in self._work(self.number):
             self.send(piece)
 
@@ -160,7 +180,8 @@ class LeasedJob:
     def lost(self, message: LeaseLost, now: float) -> None:
         """The worker is gone; the router has freed the lease."""
         if self.is_mine(message.request):
-            self._again(f"{message.worker} ended: {message.reason}", now)
+            wait_s = max(REPLACEMENT_S, self._patience.lease_s)
+            self._again(f"{message.worker} ended: {message.reason}", now, wait_s)
 
     def failed(self, message: WorkFailed, now: float) -> None:
         if not self.is_mine(message.job):
@@ -174,32 +195,29 @@ class LeasedJob:
 
     def deadline(self) -> float | None:
         """When `time` wants to be called."""
-        if self.stage is Stage.ENDED:
-            return None
-        return self._lease_until if self.stage is Stage.LEASING else self._deadline
+        return None if self.stage is Stage.ENDED else self._deadline
 
     def time(self, now: float) -> None:
         """A deadline may have passed."""
         due = self.deadline()
         if due is None or now < due:
             return
-        if self.stage is Stage.WAITING:
-            self._lease(now)
-        elif self.stage is Stage.LEASING:
+        if self.stage is Stage.WORKING:
+            self.refuse(f"{self._worker_name} gave nothing in time", now)
+            return
+        if self.stage is Stage.LEASING:
             self._release("cancelled")
-            self._give_up("the router did not answer", True, now)
-        else:
-            reason = f"{self._worker_name} gave nothing in time"
-            self.send(Cancel(self.turn, self.number))
-            self._release("failed", reason)
-            self._avoid += (self.engine,)
-            self._again(reason, now)
+            if now >= self._lease_until:
+                self._give_up("the router did not answer", True, now)
+                return
+        self._lease(now)
 
     # --- inside ---
 
     def _lease(self, now: float) -> None:
         self.number = next(self._numbers)
         self.stage = Stage.LEASING
+        self._deadline = now + min(ASK_AGAIN_S, self._patience.lease_s)
         self._out.append(
             ToRouter(Lease(self.kind, self.number, self.turn, self._avoid, self._prefer))
         )
@@ -212,12 +230,18 @@ class LeasedJob:
             )
         )
 
-    def _again(self, reason: str, now: float) -> None:
+    def _try(self, now: float, lease_s: float) -> None:
+        self._tries += 1
+        self._lease_until = now + lease_s
+        self._lease(now)
+
+    def _again(self, reason: str, now: float, lease_s: float = 0.0) -> None:
+        """Try elsewhere, if a try is left; `lease_s`: wait so long for a slot (0: as usual)."""
         if self._tries >= MAX_TRIES:
             self._give_up(reason, False, now)
             return
         self._out.append(Note("warning", "work retried", {"kind": self.kind, "reason": reason}))
-        self.start(now)
+        self._try(now, lease_s or self._patience.lease_s)
 
     def _give_up(self, reason: str, busy: bool, now: float) -> None:
         self.stage = Stage.ENDED

@@ -59,6 +59,10 @@ class Playout:
         """No more comes."""
         self._complete = True
 
+    def reopen(self) -> None:
+        """More comes after all."""
+        self._complete = False
+
     def withdraw(self, clause: int) -> int:
         """Take back what was not sent of a clause; return how many of its frames were."""
         kept = deque(
@@ -67,6 +71,11 @@ class Playout:
         self._frames_waiting -= len(self._queue) - len(kept)
         self._queue = kept
         return self._sent_of.get(clause, 0)
+
+    def drop(self, clause: int) -> None:
+        """Nobody can speak the rest of this clause: take it back, unheard with its subtitle."""
+        self.withdraw(clause)
+        self._queue = deque(item for item in self._queue if item.clause != clause)
 
     def clear(self) -> None:
         """Nothing more is sent (interruption)."""
@@ -118,10 +127,12 @@ class Playout:
         return self._not_before if due is None else max(due, self._not_before)
 
     def finished_at(self) -> float | None:
-        """When everything was heard, the margin for slow devices included; None before that is known."""
+        """When all was heard, the margin for slow devices included; None: not known yet."""
         if not self._complete or self._queue:
             return None
-        return self._pacer.played_until() + self._stop_margin_s if self._begun else 0.0
+        if not self._begun:
+            return self._not_before
+        return self._pacer.played_until() + self._stop_margin_s
 
     @property
     def waiting_ms(self) -> int:

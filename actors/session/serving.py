@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
+from operator import attrgetter
 from typing import Any
 
 from actors import log
@@ -37,6 +37,11 @@ from cfg.model import Settings
 #: Firmware neither echoes a Close frame nor closes at once: the TCP connection is
 #: dropped so long after ours (protocol 5).
 CLOSE_LINGER_S = 1.0
+
+#: What of the state changes; whenever the dialogue grew, `turn` or `phase` has changed.
+_SCALARS = attrgetter(
+    "protocol_version", "hello", "mcp", "mode", "listening", "phase", "turn", "in_fragment"
+)
 
 
 class Serving:
@@ -68,10 +73,10 @@ class Serving:
             kept.connection, self._checkpoint, settings.server.max_message_bytes
         )
         self._fileno = self._connection.fileno()
-        self._conversation = Conversation(settings, state, phrases, time.monotonic())
+        self._conversation = Conversation(settings, state, phrases, time.monotonic(), time.time())
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
-        self._saved: tuple[Any, ...] = ()
+        self._saved: Any = None
         self._over = False
         self._closing = False
 
@@ -140,9 +145,14 @@ class Serving:
     # --- consequences ---
 
     def _step(self) -> None:
-        """Carry out what was decided, save, and set the clock for what comes next."""
+        """Save what was decided, carry it out, and set the clock for what comes next.
+
+        Saved first: who is killed in between has a successor that knows of the turn, and
+        does not use its number again.
+        """
         now = time.monotonic()
         self._conversation.settle(now)
+        self._save()
         self._carry_out()
         if self._over:
             return
@@ -160,7 +170,6 @@ class Serving:
                 self._loop.add_writer(self._fileno, self._writable)
             else:
                 self._loop.remove_writer(self._fileno)
-        self._save()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -170,11 +179,11 @@ class Serving:
 
     def _save(self) -> None:
         self.state.in_fragment = self._connection.in_fragment
-        dialogue = self.state.dialogue
-        current = (*astuple(self.state)[:-1], len(dialogue), *dialogue[-1:])
+        current = _SCALARS(self.state), self.state.dialogue[-2:]
         if current != self._saved:
-            self._saved = current
             self._checkpoint.save(self.state)
+            # Saving may have dropped the oldest of the dialogue.
+            self._saved = _SCALARS(self.state), self.state.dialogue[-2:]
 
     def _carry_out(self) -> None:
         conversation = self._conversation
