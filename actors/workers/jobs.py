@@ -38,6 +38,7 @@ from actors.workers import asr, llm, tts
 from actors.workers.interface import AsrEngine, EngineError, Health, LlmEngine, TtsEngine
 from actors.workers.llm.clauses import ClauseCutter
 from actors.workers.llm.emotion import emotion_of
+from actors.workers.tts.text import has_speech
 from cfg.model import Settings
 
 #: No job outlives its usefulness: twice the longest turn that the defaults allow.
@@ -238,6 +239,9 @@ class TtsJobs(Jobs):
                         await self._room()
         waiting += encoder.push(resampler.push(np.zeros(0, np.int16), last=True))
         waiting += encoder.flush()
+        if first and not waiting and has_speech(message.text):
+            # A service that broke off before its first sound looks like this, too.
+            raise EngineError("the voice gave no audio for a text that has words")
         self._emit(message, sender, waiting, last=True)
 
     def _emit(
