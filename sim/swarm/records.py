@@ -65,6 +65,7 @@ Fault = Literal[
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
+ConnectionKind = Literal["connected", "failed", "dropped", "left"]
 RunEnd = Literal["complete", "stopped", "unreachable", "server lost", "generator failed"]
 
 
@@ -191,7 +192,7 @@ class ConnectionRecord:
 
     device: int
     at_s: float
-    kind: Literal["connected", "failed", "dropped", "left"]
+    kind: ConnectionKind
     took_ms: float | None = None
     cut: bool = False
     detail: str = ""

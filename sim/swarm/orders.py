@@ -1,0 +1,101 @@
+"""What the conductor and its generator processes say to each other: JSON lines.
+
+Pure. The first line to a generator is its `Spec`, then come `PhaseOrder`s, then
+`Finish`. A generator answers with the records of `sim.swarm.records`, each under its
+name, and `Ready` and `Done`. All processes of one host share the monotonic clock, so
+`base`, the run's start, is the same instant for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from sim.swarm.population import Habits, Member
+from sim.swarm.records import ConnectionRecord, CrowdSample, LagSample, TurnRecord
+from sim.swarm.schedule import Talking
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Everything that one generator needs; the utterances are in the file `bank`.
+
+    `url` is the WebSocket address; with `ota` each device asks there at its boot.
+    `patience_s` bounds each silence of the server. `talkers` is how many there are in
+    all generators together.
+    """
+
+    generator: int
+    seed: int
+    base: float
+    members: tuple[Member, ...]
+    bank: str
+    url: str = ""
+    ota: str = ""
+    token: str = ""
+    talking: Talking = field(default_factory=Talking)
+    habits: Habits = field(default_factory=Habits)
+    patience_s: float = 10.0
+    linger_ms: float = 300.0
+    apologies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOrder:
+    """Who takes part from `start_s` to `end_s`. Devices that are not named leave."""
+
+    name: str
+    start_s: float
+    end_s: float
+    active: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """No more phases come: end the running turns, within `within_s`, and stop."""
+
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A generator holds its speech and takes phases."""
+
+    generator: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A generator has told everything."""
+
+    generator: int
+
+
+Order = Spec | PhaseOrder | Finish
+Report = TurnRecord | ConnectionRecord | LagSample | CrowdSample | Ready | Done
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(Spec, PhaseOrder, Finish),
+        *(TurnRecord, ConnectionRecord, LagSample, CrowdSample, Ready, Done),
+    )
+}
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
+
+
+def to_line(message: Order | Report) -> bytes:
+    """One line, its end included."""
+    name = type(message).__name__
+    return name.encode() + b" " + _ADAPTERS[name].dump_json(message, exclude_defaults=True) + b"\n"
+
+
+def from_line(line: bytes) -> Any:
+    """The message of one line. Raises ValueError for what is none."""
+    name, _, body = line.partition(b" ")
+    adapter = _ADAPTERS.get(name.decode("ascii", "replace"))
+    if adapter is None:
+        raise ValueError(f"{line[:80]!r} is no message between conductor and generator")
+    return adapter.validate_json(body)
