@@ -140,10 +140,12 @@ class Launcher:
         self._ready = False
         sys.stdout.flush()
         sys.stderr.flush()
+        launcher_pid = os.getpid()
         self._starter_pid = os.fork()
         if self._starter_pid == 0:
             code = 1
             try:
+                processes.die_with_parent(launcher_pid)
                 signal.set_wakeup_fd(-1)
                 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                     signal.signal(number, signal.SIG_DFL)
