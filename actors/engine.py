@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from actors import log
 from actors.heartbeat import BEAT_S, Pulse
 from actors.messages import Address
 
@@ -80,11 +81,17 @@ class EngineThread:
     # --- from the engine thread ---
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Start a task and keep it alive until it ends."""
+        """Start a task and keep it alive until it ends; its failure is logged."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Otherwise the garbage collector would tell, at any later time or never.
+            log.get().error("engine task failed", task=task.get_name(), exc_info=error)
 
     def emit(self, target: Address, message: Any) -> None:
         """Have the actor send `message` to `target` (None: to the actor itself).

@@ -282,7 +282,7 @@ PROGRAMS: dict[str, Callable[[bool], dict[str, Any]]] = {
 }
 
 
-def _end_all_below() -> None:
+def end_all_below() -> None:
     """End every process below this one, and those that it inherits meanwhile."""
     while True:
         for pid in processes.descendants_of(os.getpid()):
@@ -295,19 +295,19 @@ def _end_all_below() -> None:
             return
 
 
-def _too_long(*_: object) -> None:
+def too_long(*_: object) -> None:
     raise TimeoutError(f"the program took more than {KEEPER_LIMIT_S} s")
 
 
 def main(name: str, variant: str) -> None:
     processes.adopt_orphans()
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGALRM, too_long)
     signal.alarm(KEEPER_LIMIT_S)
     try:
         print(json.dumps(PROGRAMS[name](variant == "repaired")), flush=True)
     finally:
         signal.alarm(0)
-        _end_all_below()
+        end_all_below()
 
 
 if __name__ == "__main__":
