@@ -40,6 +40,7 @@ PURPOSES = {
     "openai": "client of OpenAI-compatible services",
     "edge-tts": "client of the Edge voice service",
     "psutil": "memory and CPU of our processes",
+    "pyyaml": "scenario files of the simulation",
     "setproctitle": "names our processes",
     "silero-vad": "the voice-activity model itself",
     "pytest": "runs the tests",
