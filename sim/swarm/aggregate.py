@@ -90,8 +90,8 @@ def aggregate(
     resources: Sequence[ResourceSample] = (),
 ) -> Aggregate:
     """The figures of one scope from what belongs to it."""
-    outcomes = Counter(turn.outcome for turn in turns)
-    by_fault = Counter(fault for turn in turns for fault in turn.faults)
+    outcomes: Counter[str] = Counter(turn.outcome for turn in turns)
+    by_fault: Counter[str] = Counter(fault for turn in turns for fault in turn.faults)
     answered, interrupted = outcomes["answered"], outcomes["interrupted"]
     held = [turn for turn in turns if turn.started_s is not None]
     own = [turn for turn in turns if turn.outcome != "interrupted"]
