@@ -27,6 +27,8 @@ import aiohttp
 TITLE: Final = "xiaozhi:"
 #: Titles that Thespian gives its own two processes, and the kinds they get here.
 THESPIAN: Final = {"MultiProcAdmin": "admin", "logger": "logger"}
+#: Kind of a process below the launcher that is none of this project's actors.
+FOREIGN: Final = "process"
 #: An answer of the status address is waited for so long.
 STATUS_TIMEOUT_S: Final = 2.5
 
@@ -35,7 +37,10 @@ _PROC: Final = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class TreeProcess:
-    """One process of the tree. `kind` is the actor's, "launcher", "admin", "logger" or ""."""
+    """One process of the tree.
+
+    `kind` is the actor's, "launcher", "admin", "logger", or `FOREIGN`; "" outside a tree.
+    """
 
     pid: int
     name: str
@@ -88,9 +93,9 @@ def scan(launcher_pid: int) -> tuple[TreeProcess, ...]:
             if not title:  # a zombie, or gone meanwhile
                 continue
             queue.append((pid, title))
-            name = name_in(title) if title != parents_title else ""
-            if name:
-                found.append(TreeProcess(pid, name, kind_of(name)))
+            if title != parents_title:
+                name = name_in(title)
+                found.append(TreeProcess(pid, name or title, kind_of(name) if name else FOREIGN))
     return tuple(found)
 
 
