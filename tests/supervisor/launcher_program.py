@@ -1,0 +1,179 @@
+"""The real launcher around actor systems that are none: each goes wrong in its own way.
+
+    python -m tests.supervisor.launcher_program
+
+The systems are started one after the other; the last one is right and has the launcher
+stopped. Prints what happened as one JSON object; the launcher's log is on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from actors import log
+from actors.descriptors import DescriptorStore
+from cfg.model import Settings
+from supervisor import launcher, processes
+from supervisor.restart import RestartHistory, RestartPolicy
+from tests.supervisor.programs import KEEPER_LIMIT_S, end_all_below, too_long
+
+#: A system that says nothing is given up after this time.
+START_S = 0.4
+SIBLINGS = 12
+
+
+def raises(_: str) -> None:
+    raise RuntimeError("the admin did not answer")
+
+
+def says_nothing(_: str) -> None:
+    """The starter ends well, but no root ever speaks."""
+
+
+def says_nothing_while_it_runs(_: str) -> None:
+    fork(lambda: time.sleep(KEEPER_LIMIT_S))
+
+
+def root_dies_at_once(store: str) -> None:
+    def admin() -> None:
+        fork(lambda: DescriptorStore(store).say("root"))
+        time.sleep(KEEPER_LIMIT_S)
+
+    fork(admin)
+
+
+def root_and_admin_die_at_once(store: str) -> None:
+    fork(lambda: fork(lambda: DescriptorStore(store).say("root")))
+
+
+def starter_fails_beside_its_system(store: str) -> None:
+    def admin() -> None:
+        fork(lambda: root(store))
+        time.sleep(KEEPER_LIMIT_S)
+
+    fork(admin)
+    time.sleep(0.05)
+    raise RuntimeError("the root did not answer the starter")
+
+
+def admin_is_killed(store: str) -> None:
+    """With it a dozen others die, and all of them become the launcher's to reap."""
+
+    def admin() -> None:
+        me = os.getpid()
+
+        def sibling() -> None:
+            processes.die_with_parent(me)
+            time.sleep(KEEPER_LIMIT_S)
+
+        for _ in range(SIBLINGS):
+            fork(sibling)
+
+        fork(lambda: root(store))
+        time.sleep(0.1)
+        os.kill(me, signal.SIGKILL)
+
+    fork(admin)
+
+
+def serves(store: str) -> None:
+    """Stays, has the launcher told to stop, and lets itself be drained."""
+
+    def admin() -> None:
+        fork(lambda: root(store, stop=True))
+        time.sleep(KEEPER_LIMIT_S)
+
+    fork(admin)
+
+
+SYSTEMS: tuple[Callable[[str], None], ...] = (
+    raises,
+    says_nothing,
+    says_nothing_while_it_runs,
+    root_dies_at_once,
+    root_and_admin_die_at_once,
+    starter_fails_beside_its_system,
+    admin_is_killed,
+    serves,
+)
+
+
+def fork(work: Callable[[], object]) -> None:
+    if os.fork() == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+
+
+def root(store: str, *, stop: bool = False) -> None:
+    processes.die_with_parent(os.getppid())
+    line = DescriptorStore(store)
+    line.say("root")
+    line.say("ready")
+    if stop:
+        board[1] = alone()
+        os.kill(LAUNCHER, signal.SIGTERM)
+        command, _ = line.receive()
+        assert command["op"] == "drain"
+        line.say("drained")
+    time.sleep(KEEPER_LIMIT_S)
+
+
+LAUNCHER = os.getpid()
+
+#: Shared with everybody below: systems started, and whether the last one was alone.
+board = mmap.mmap(-1, 2)
+
+
+def alone() -> bool:
+    """Whether nothing but this root's admin is left below the launcher, soon at least."""
+    ends_at = time.monotonic() + 0.8  # its heart does not beat: soon it would count as hung
+    while processes.children_of(LAUNCHER) != [os.getppid()]:
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def run() -> dict[str, Any]:
+    def start_actors(_settings: Settings, store: str, *_: object) -> None:
+        number = board[0]
+        board[0] += 1
+        SYSTEMS[number](store)
+
+    launcher.start_actors = start_actors
+    launcher.START_S = START_S
+    log.configure("info", "json", actor="launcher")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as device,
+        socket.create_server(("127.0.0.1", 0)) as http,
+    ):
+        made = launcher.Launcher(Settings(), {"device": device, "http": http})
+        made._history = RestartHistory(RestartPolicy(first_backoff_s=0.01, max_backoff_s=0.05))
+        code = made.run()
+    left = processes.descendants_of(os.getpid())
+    return {"code": code, "systems": board[0], "alone": bool(board[1]), "left": len(left)}
+
+
+def main() -> None:
+    processes.adopt_orphans()
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(KEEPER_LIMIT_S)
+    try:
+        seen = run()
+    finally:
+        signal.alarm(0)
+        end_all_below()
+    print(json.dumps(seen), flush=True)
+
+
+if __name__ == "__main__":
+    main()
