@@ -1,0 +1,249 @@
+"""Questions of known form in canonical form: the same frame about the same things.
+
+Pure. A frame is a way to ask that has several wordings (X是什么, 什么是X). What it is
+about stays as it was said, word for word; only where an order cannot change the
+answer (a sum, a difference between two) are the parts sorted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from actors.cache.lexicon import KIN, LANGUAGES
+from actors.cache.libraries import words
+from actors.cache.phrases import Tokens, phrase
+from actors.cache.spelling import WH
+
+Framed = tuple[str, Tokens]
+Match = re.Match[str]
+
+_LANGUAGE: Final = "|".join(sorted((word for word in LANGUAGES if not word.isascii()), key=len, reverse=True))
+_WHAT: Final = "(?:什么|啥)"
+_PRONOUN: Final = frozenset({"我", "你", "他", "她", "它", "这", "那", "我们", "你们", "他们", "这个", "那个"})
+
+# --- about words: kept letter for letter -----------------------------------------
+
+_MEANING: Final = (
+    re.compile(rf"(?P<x>.+?)(?:的意思是{_WHAT}|是{_WHAT}意思|{_WHAT}意思|是{_WHAT}含义|的含义是{_WHAT})"),
+    re.compile(r"(?:解释(?:一下)?)?(?P<x>.+)的意思"),
+)
+_SAYING: Final = (
+    re.compile(rf"(?:把|将)?(?P<x>.+?)(?:用|的|翻译成|翻成|译成)?(?P<l>{_LANGUAGE})(?:怎么说|怎么讲|是{_WHAT}|叫{_WHAT})"),
+    re.compile(rf"用?(?P<l>{_LANGUAGE})(?:里)?(?:怎么说|怎么讲)(?P<x>.+)"),
+    re.compile(rf"用(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说|怎么用(?P<l2>{_LANGUAGE})说(?P<x2>.+)"),
+    re.compile(rf"(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说"),
+    re.compile(rf"(?:把|将)?(?P<x>.+?)(?:翻译成|翻译为|翻成|译成)(?P<l>{_LANGUAGE})"),
+)
+_SAME_LANGUAGE: Final = {f"{name}文": f"{name}语" for name in "英日法韩德俄"} | {"汉语": "中文"}
+
+
+def about_words(text: str) -> Framed:
+    """The frame of a question about words; the words themselves stay as they are."""
+    for pattern in _SAYING:
+        match = pattern.fullmatch(text)
+        if match:
+            said, language = _got(match, "x"), _got(match, "l")
+            if (said.endswith(("的", "用")) or said in ("用", "把")) or _taken_apart(text, said):
+                break
+            if said in _PRONOUN and f"{said}的" in text:
+                break  # 我的英语怎么说 may ask for 我的
+            return "say", (_SAME_LANGUAGE.get(language, language), said)
+    for pattern in _MEANING:
+        match = pattern.fullmatch(text)
+        if match and not re.search(f"{_WHAT}|谁|哪|怎么", match["x"]):
+            return "meaning", (match["x"],)
+    return "words", (re.sub(_WHAT, "什么", text),)
+
+
+def _taken_apart(text: str, said: str) -> bool:
+    """把手翻译成英语: is it 把 and 手, or 把手? The words decide."""
+    return text.startswith(("把", "将")) and not said.startswith(("把", "将")) and words(text)[0] not in "把将"
+
+
+# --- about things ------------------------------------------------------------------
+
+_NUMBER: Final = r"-?\d+(?:\.\d+)?(?:/\d+)?%?"
+_OPERATORS: Final = {
+    **{"加": "+", "加上": "+", "减": "-", "减去": "-", "乘": "*", "乘以": "*", "乘上": "*"},
+    **{"除以": "÷", "plus": "+", "minus": "-", "times": "*", "multiplied by": "*", "divided by": "÷"},
+}
+_SUM: Final = re.compile(
+    rf"(?:计算|算)?(?:一下)?(?P<a>{_NUMBER})(?P<op>加上?|减去?|乘[以上]?|除以)(?P<b>{_NUMBER})"
+    r"(?:(?:等于|是|得|结果是|的结果是|合)(?:几|多少))?"
+)
+_ENGLISH_SUM: Final = re.compile(
+    rf"(?:what is |how much is |calculate )?(?P<a>{_NUMBER}|one) (?P<op>plus|minus|times|multiplied by|divided by)"
+    rf" (?P<b>{_NUMBER}|one)"
+)
+_CAPITAL: Final = r"(?:是|在)(?:哪里|哪个城市|哪座城市|哪|什么城市|什么)"
+_UNITS: Final = (
+    "公里|千米|米|分米|厘米|毫米|千克|公斤|克|毫克|斤|两|吨|小时|分钟|秒|天|周|月|年|升|毫升|英里|英尺|英寸|寸|尺"
+    "|里|亩|平方米|平方公里|立方米|公顷|元|角|分|度|世纪|季度"
+)
+_SIZES: Final = {
+    **{"高度": "高", "长度": "长", "宽度": "宽", "深度": "深", "重量": "重", "身高": "高", "体重": "重"},
+    **{"海拔": "海拔", "面积": "面积", "人口": "人口", "寿命": "寿命", "年龄": "年龄", "速度": "快"},
+}
+_VERBS: Final = "写|发明|发现|画|创造|设计|唱|演|建|建造|修建|创立|创办|提出|导演|编|作"
+_COOK: Final = "做|煮|炒|洗|养|种|用|修|包|折|泡|烤|蒸"
+#: Who may be the one that does it: 公司怎么做 is not 怎么做公司.
+_DOER: Final = re.compile("[人员家司师长者方府校国客民友们院店]$")
+
+
+def _got(match: Match, name: str) -> str:
+    """A named group, or its second place in the pattern (x, x2)."""
+    groups = match.groupdict()
+    return groups.get(name) or groups.get(f"{name}2") or ""
+
+
+def _sum(match: Match) -> Framed | None:
+    a, b, operator = match["a"], match["b"], _OPERATORS[match["op"]]
+    # a sum and a product are the same both ways round; a difference is not
+    return "sum", (*(sorted((a, b)) if operator in "+*" else (a, b)), operator)
+
+
+def _one(frame: str) -> Callable[[Match], Framed | None]:
+    """A frame about one thing, X."""
+
+    def build(match: Match) -> Framed | None:
+        about = _got(match, "x")
+        if WH.search(about) or about.endswith(("的", "不", "没", "也", "都", "只", "就", "才", "还", "到底")):
+            return None
+        return frame, phrase(about)
+
+    return build
+
+
+def _definition(match: Match) -> Framed | None:
+    if _got(match, "x") in _PRONOUN and "东西" in match[0]:
+        return None  # 你是什么东西 is no question for a definition
+    return _one("what")(match)
+
+
+def _person(match: Match) -> Framed | None:
+    return None if _got(match, "x") in _PRONOUN and match[0].startswith("谁") else _one("who")(match)
+
+
+def _size(match: Match) -> Framed | None:
+    framed = _one("size")(match)
+    name = _got(match, "size") or ("人口" if "人口" in match[0] else "")
+    return framed and ("size", (*framed[1], _SIZES[name] if name else match["how"]))
+
+
+def _made(match: Match) -> Framed | None:
+    framed = _one("made by whom")(match)
+    verb = _got(match, "verb") or "写"
+    return framed and (framed[0], (verb, *framed[1]))
+
+
+def _how_to(match: Match) -> Framed | None:
+    about = _got(match, "x")
+    if _DOER.search(about) or about in _PRONOUN or words(about)[-1] in KIN:
+        return None
+    framed = _one("how to")(match)
+    verb = _got(match, "verb") or "做"
+    return framed and (framed[0], (verb, *framed[1]))
+
+
+def _distance(match: Match) -> Framed | None:
+    a, b = match["a"], match["b"]
+    if WH.search(a + b) or "到" in a + b:
+        return None
+    return f"distance {_got(match, 'in')}".strip(), (*phrase(a), "→", *phrase(b))
+
+
+def _conversion(match: Match) -> Framed | None:
+    month = match["u"] == "月" and "个月" not in match[0]  # January, not one month
+    year = match["u"] == "年" and len(match["n"]) > 3  # the year 2028, not so many years
+    if match["u"] == match["v"] or month or year:
+        return None
+    return "units", (match["n"], match["u"], match["v"])
+
+
+def _pair(match: Match) -> Framed | None:
+    """Two things compared with each other, in either order."""
+    a, b = match["a"], match["b"]
+    if re.search("[和跟与]|不|没|别|比|谁|哪|什么", a + b):
+        return None
+    what = match.groupdict().get("what")
+    if what is not None and re.search("谁|哪|什么|怎么|对方", what):
+        return None
+    pair = sorted((" ".join(phrase(a)), " ".join(phrase(b))))
+    asked = "difference" if what is None else f"which of two {match['who']}"
+    return asked, (*pair, *(phrase(what) if what else ()))
+
+
+def _superlative(match: Match) -> Framed | None:
+    tail = _got(match, "tail")
+    # 最高的山是哪座山, but not 最高的山是哪个国家
+    return ("what is most", phrase(match["x"])) if match["x"].endswith(tail) else None
+
+
+_Builder = Callable[[Match], Framed | None]
+_TWO: Final = r"(?P<a>.+?)[和跟与](?P<b>.+?)"
+_FRAMES: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = tuple(
+    (re.compile(pattern), builder)
+    for pattern, builder in (
+        (_SUM.pattern, _sum),
+        (rf"(?P<x>.+?)的?(?:首都|省会){_CAPITAL}", _one("capital")),
+        (rf"(?P<n>\d+(?:\.\d+)?)个?(?P<u>{_UNITS})(?:等于|是|有|合|相当于)?(?:多少|几)个?(?P<v>{_UNITS})", _conversion),
+        (rf"{_TWO}(?:(?:有什么|有哪些)(?:区别|不同|差别|不一样|差异)|的(?:区别|不同|差别|差异)(?:是什么|在哪里|有哪些)?"
+            r"|(?:区别|差别|差异)(?:是什么|在哪里))", _pair),
+        (rf"{_TWO}(?P<who>哪个|谁|哪1个)(?:比较|更)?(?P<what>.+)", _pair),
+        (r"(?P<a>.+?)(?:到|距离|离|距)(?P<b>.+?)(?:多远|的?距离(?:是多少|多远|是多远)?)", _distance),
+        (r"(?P<a>.+?)到(?P<b>.+?)有?多少(?P<in>公里|千米|米)", _distance),
+        (r"(?P<x>.+?)的?(?P<size>高度|海拔|身高)(?:是|有)?(?:多少|多高)", _size),
+        (r"(?P<x>.+?)的?(?P<size>长度|宽度|深度|寿命)(?:是|有)?(?:多少|多[长宽深久])", _size),
+        (r"(?P<x>.+?)的?(?P<size>重量|体重|面积|速度)(?:是|有)?(?:多少|多[重大快])", _size),
+        (r"(?P<x>.+?)的?(?P<size>人口)(?:是|有)?多少|(?P<x2>.+?)有?多少人口", _size),
+        (r"(?P<x>.+?)多(?P<how>[高长宽深重快])", _size),
+        (rf"(?P<x>.+?)是谁(?P<verb>{_VERBS})的|谁(?P<verb2>{_VERBS})[了的](?P<x2>.+)", _made),
+        (r"(?P<x>.+?)(?:的作者是谁|是谁的作品)", _made),
+        (rf"(?P<x>.+?)怎么(?P<verb>{_COOK})|怎么(?P<verb2>{_COOK})(?P<x2>.+)", _how_to),
+        (r"(?P<x>.+?)的做法(?:是什么)?|教我(?:怎么)?做(?P<x2>.+)", _how_to),
+        (r"(?P<x>.*最.+?)是(?:什么|哪[个座条种只])(?P<tail>.{0,2})", _superlative),
+        (r"(?:什么是|什么叫)(?P<x>.+)|(?P<x2>.+?)是什么(?:东西)?", _definition),
+        (r"(?P<x>.+?)是谁|谁是(?P<x2>.+)", _person),
+    )
+)
+_ENGLISH: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern), frame)
+    for pattern, frame in (
+        (r"(?:what is the |which city is the )capital of (?P<x>.+)|what is (?P<x2>.+)'s capital", "capital"),
+        (r"who wrote (?P<x>.+)|who is the author of (?P<x2>.+)", "made by whom write"),
+        (r"what does (?P<x>.+) mean|what is the meaning of (?P<x2>.+)", "meaning"),
+        (r"how (?:do you|do i|to) say (?P<x>.+ in \w+)", "say"),
+        (r"how tall is (?P<x>.+)|what is the height of (?P<x2>.+)", "size tall"),
+        (r"how far is it from (?P<x>.+ to .+)|what is the distance from (?P<x2>.+ to .+)", "distance"),
+        (r"(?:turn|switch) on (?P<x>(?:the )?.+)|(?:turn|switch) (?P<x2>.+) on", "on"),
+        (r"(?:turn|switch) off (?P<x>(?:the )?.+)|(?:turn|switch) (?P<x2>.+) off", "off"),
+    )
+)
+
+
+def question(text: str) -> Framed | None:
+    """The frame of a question and what it is about, or None where it has no known form."""
+    if text.isascii():
+        return _english(text)
+    for pattern, builder in _FRAMES:
+        match = pattern.fullmatch(text)
+        if match is None:
+            continue
+        framed = builder(match)
+        if framed is not None:
+            return framed
+    return None
+
+
+def _english(text: str) -> Framed | None:
+    match = _ENGLISH_SUM.fullmatch(text)
+    if match:
+        return _sum(match)
+    for pattern, frame in _ENGLISH:
+        match = pattern.fullmatch(text)
+        if match:
+            about = re.sub(r"\bone\b", "1", _got(match, "x"))
+            return frame, tuple(re.sub("^the ", "", about).split(" ")) if frame in ("on", "off") else (about,)
+    return None

@@ -1,0 +1,124 @@
+"""Letters, signs and scripts in one form: the first step of `normalise`.
+
+Pure. Signs that say something become words (8:30, 3+5, ℃), a question mark stays
+only where nothing else makes the text a question, a comma only where leaving it
+out could join two words or change who or what is meant (不，开灯 is not 不开灯).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from actors.cache.lexicon import KIN, PERSONS, POLARITY
+from actors.cache.libraries import simplified, tagged, words
+from actors.cache.numerals import english_to_digits
+
+#: Talk about words themselves: there every character counts.
+MENTION: Final = re.compile(
+    r"怎么(?:写|读|念|拼|说|讲|翻译)|如何(?:写|读|念|拼|说|翻译)|拼音|笔画|笔顺|部首|偏旁|造句|组词|[反近同]义词|意思"
+    r"|翻译|[哪什]个?么?字|[个的][字词]|成语接龙|押韵|谐音|发音|繁体|简体|[英日法韩德俄中][语文]|汉语|粤语|西班牙语|普通话"
+    r"|\b(?:spell|mean|means|meaning|say|translate|rhymes?|synonyms?|opposite|pronounce|word|definition|define)\b"
+)
+#: Of these, the ones where even the script is the question.
+_GLYPH: Final = re.compile(
+    r"怎[么麼樣样](?:[写寫读讀念])|拼音|笔画|筆畫|笔顺|筆順|部首|偏旁|[簡简繁][体體]|[哪什][個个么麼]字"
+)
+#: What makes a text a question by itself, without 吗 at its end.
+WH: Final = re.compile(
+    r"什么|啥|谁|哪|怎么|怎样|如何|为何|何时|多少|多[大高长远久重深宽快]|第几|是否|几[点岁号月年天个]|几$"
+    r"|(?<![可还但总于功性机])([能会是有要对行想该])不\1|(?<!没)有没有|可不可以"
+    r"|\b(?:who|what|where|when|why|which|how|whose)\b"
+)
+_QUOTES: Final = re.compile("[\u201c\u201d\"「」『』《》〈〉【】\\[\\]（）()`]")
+_COMMAS: Final = re.compile(r"(?<![a-z0-9])\.|\.(?![a-z0-9])|[，,、；;。！!：:…—～~·｜|]")
+_ENGLISH_POLAR: Final = re.compile(
+    r"(?:is|are|am|was|were|do|does|did|can|could|will|would|should|has|have|had|may|must) "
+)
+_CONTRACTIONS: Final = tuple(
+    (re.compile(pattern), full)
+    for pattern, full in (
+        (r"\b(what|who|where|when|why|how|that|there)'?s\b", r"\1 is"),
+        (r"\b(he|she|it)'s\b", r"\1 is"),
+        (r"\b(?:can'?t|cannot)\b", "can not"),
+        (r"\bwon't\b", "will not"),
+        (r"\b(do|does|did|is|are|was|were|has|have|had|should|could|would)n'?t\b", r"\1 not"),
+        (r"\bi'm\b", "i am"),
+        (r"\b(you|we|they)'re\b", r"\1 are"),
+        (r"\b(\w+)'ll\b", r"\1 will"),
+        (r"\b(\w+)'ve\b", r"\1 have"),
+        (r"\blet's\b", "let us"),
+    )
+)
+#: Words beside which a comma decides who does what, or whether.
+_DECIDING: Final = POLARITY | PERSONS | KIN
+
+
+def is_mention(text: str) -> bool:
+    """Whether the text is about words, so that none may be replaced by another."""
+    return MENTION.search(text) is not None
+
+
+def spell(text: str) -> str:
+    """Small letters, simplified characters, one kind of comma, contractions in full."""
+    text = re.sub("²", "的平方", re.sub("³", "的立方", text))
+    text = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
+    if not _GLYPH.search(text):
+        text = simplified(text)
+    return spaced(_english(_signs(text).replace("您", "你")))
+
+
+def spaced(text: str) -> str:
+    """Single spaces, and none beside a Chinese character."""
+    text = re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])", "", text)
+
+
+def _signs(text: str) -> str:
+    text = re.sub(r"(\d)\s*:\s*(\d\d)(?!\d)", r"\1点\2分", text)
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    for sign, word in (("+", "加"), ("×", "乘"), ("*", "乘"), ("÷", "除以"), ("=", "等于")):
+        text = re.sub(rf"(?<=\d)\s*{re.escape(sign)}\s*(?=\d)", word, text)
+    text = re.sub(r"(?<=\d)\s*=\s*\??$", "等于几", text)
+    text = re.sub("°c|℃|°", "度", text)
+    text = _COMMAS.sub("，", _QUOTES.sub("", text))
+    asked = re.search(r"\?[，\s?]*$", text) is not None
+    text = re.sub(r"\s*，[\s，]*", "，", text.replace("?", "，")).strip("， ")
+    itself = WH.search(text) or re.search("[吗呢么嘛]$", text) or _ENGLISH_POLAR.match(text)
+    return f"{text}?" if asked and text and not itself else text
+
+
+def _english(text: str) -> str:
+    if not re.search("[a-z]{2}", text):
+        return text
+    for pattern, full in _CONTRACTIONS:
+        text = pattern.sub(full, text)
+    return english_to_digits(text) if text.isascii() else text
+
+
+def without_commas(text: str) -> str:
+    """The commas that decide nothing left out."""
+    parts = text.split("，")
+    joined = parts[0]
+    for part in parts[1:]:
+        if part.isascii() and joined.isascii():
+            decides = bool({joined.split(" ")[-1], part.split(" ")[0]} & _DECIDING)
+            joined += f"，{part}" if decides else f" {part}"
+        else:
+            joined += f"，{part}" if _comma_decides(joined, part) else part
+    return joined
+
+
+def _comma_decides(before: str, after: str) -> bool:
+    if not before or not after:
+        return False
+    (last, last_kind), (first, first_kind) = tagged(before)[-1], tagged(after)[0]
+    if {last, first} & _DECIDING or "nr" in (last_kind, first_kind):
+        return True
+    if re.search(r"[\d零一二两三四五六七八九十百千万点]$", before) and re.match(
+        r"[\d零一二两三四五六七八九十百千万点]", after
+    ):
+        return True
+    # together they would be cut into other words
+    return words(before + after)[: len(words(before))] != words(before)
