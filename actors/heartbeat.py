@@ -5,18 +5,21 @@ forks. Each child has a slot in it and writes the time there: its actor's thread
 and its engine's loop apart. The supervisor only reads; a process that is stopped,
 or whose thread is stuck, stops writing.
 
-Times are `time.monotonic` seconds, which all processes of a host share.
+Times are `time.monotonic` seconds, which all processes of a host share. Each is
+written as one aligned word: `struct.pack_into` clears its place first, and a reader
+that looked then saw a child that had been silent since the host's start.
 """
 
 from __future__ import annotations
 
 import mmap
-import struct
 
 #: Children that one supervisor can have at once.
 SLOTS = 2048
 
-_TIMES = struct.Struct("<dd")
+#: A slot holds two doubles: the actor's time and its engine's.
+_SLOT_TIMES = 2
+_TIME_BYTES = 8
 
 #: An actor's thread and an engine's loop write so often.
 BEAT_S = 0.5
@@ -26,43 +29,45 @@ class Board:
     """Slots for one supervisor's children; made before the first of them is forked."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, SLOTS * _TIMES.size)  # anonymous and shared
+        memory = mmap.mmap(-1, SLOTS * _SLOT_TIMES * _TIME_BYTES)  # anonymous and shared
+        self._times = memoryview(memory).cast("d")
         self._free = list(range(SLOTS - 1, -1, -1))
 
     def take(self, now: float) -> int:
         """A slot for a new child; its silence counts from now."""
         slot = self._free.pop()
-        _TIMES.pack_into(self._memory, slot * _TIMES.size, now, now)
+        at = slot * _SLOT_TIMES
+        self._times[at] = self._times[at + 1] = now
         return slot
 
     def give_back(self, slot: int) -> None:
         self._free.append(slot)
 
     def pulse(self, slot: int) -> Pulse:
-        return Pulse(self._memory, slot)
+        return Pulse(self._times, slot)
 
     def silence(self, slot: int, now: float) -> tuple[float, float]:
         """Seconds since the actor's thread and since the engine's loop last wrote."""
-        actor, engine = _TIMES.unpack_from(self._memory, slot * _TIMES.size)
-        return now - actor, now - engine
+        at = slot * _SLOT_TIMES
+        return now - self._times[at], now - self._times[at + 1]
 
 
 class Pulse:
     """One child's slot, in the child."""
 
-    def __init__(self, memory: mmap.mmap, slot: int) -> None:
-        self._memory = memory
-        self._at = slot * _TIMES.size
+    def __init__(self, times: memoryview[float], slot: int) -> None:
+        self._times = times
+        self._at = slot * _SLOT_TIMES
         self.has_engine = False
 
     def beat(self, now: float) -> None:
         """The actor's thread runs; without an engine that is all there is to say."""
-        struct.pack_into("<d", self._memory, self._at, now)
+        self._times[self._at] = now
         if not self.has_engine:
             self.beat_engine(now)
 
     def beat_engine(self, now: float) -> None:
-        struct.pack_into("<d", self._memory, self._at + 8, now)
+        self._times[self._at + 1] = now
 
 
 _inherited: Board | None = None

@@ -144,3 +144,38 @@ def test_killing_ends_a_stopped_process_and_minds_no_dead_one() -> None:
     kill(process.pid)
     assert process.wait(5) == -signal.SIGKILL
     kill(2**22 + 1)
+
+
+#: A child beats without a pause while its supervisor looks without a pause.
+CROSSING = """
+import os, time
+from actors.heartbeat import Board
+board = Board()
+slot = board.take(time.monotonic())
+pulse = board.pulse(slot)
+pulse.has_engine = True
+ends_at = time.monotonic() + 0.5
+child = os.fork()
+while (now := time.monotonic()) < ends_at:
+    if child == 0:
+        pulse.beat(now)
+        pulse.beat_engine(now)
+    elif max(silence := board.silence(slot, now)) > 30:
+        print("silent for", silence)
+        break
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_no_beat_is_ever_seen_half_written() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CROSSING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout == ""
