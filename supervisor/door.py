@@ -42,12 +42,14 @@ class Door:
         self._tokens = tuple(token.get_secret_value() for token in server.tokens)
         self._pending: dict[int, Handshake] = {}
         self._pending_from: Counter[str] = Counter()
+        self._paused = False
 
     def open(self) -> None:
         self._watch(self._listener.fileno(), self._accept)
 
     def close(self) -> None:
         """Let nobody in any more; handshakes under way are refused by `full`."""
+        self._paused = False
         self._unwatch(self._listener.fileno())
         self._listener.close()
 
@@ -58,6 +60,9 @@ class Door:
     def expire(self) -> None:
         """Refuse those that take too long; call it about twice a second."""
         now = self._clock()
+        if self._paused:
+            self._paused = False
+            self.open()
         for handshake in [h for h in self._pending.values() if h.deadline <= now]:
             self._forget(handshake)
             self._refused(handshake, handshake.refuse(408, "handshake took too long"))
@@ -70,7 +75,10 @@ class Door:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                log.get().error("cannot accept", reason=str(error))
+                # Out of descriptors, most likely: it would be readable again at once.
+                log.get().error("cannot accept for a while", reason=str(error))
+                self._unwatch(self._listener.fileno())
+                self._paused = True
                 return
             connection.setblocking(False)
             self._begin(connection, str(address[0]))

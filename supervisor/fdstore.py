@@ -50,6 +50,7 @@ class Entry:
         self.connection = connection
         self.checkpoint = checkpoint
         self.taken: deque[float] = deque()
+        self.excused = False
         self.takeovers = -1  # the first session's fetch is no takeover
 
     def close(self, *, end_connection: bool = False) -> None:
@@ -192,6 +193,8 @@ class Store:
             listener = self._listeners.get(str(request.get("which")))
             if listener is None:
                 raise BadRequest(f"'which' must be one of {', '.join(self._listeners)}")
+            if request.get("which") == "device":
+                self._excuse()
             self._reply(client, {}, [listener.fileno()])
         else:
             self._note(operation, request, self._clients[client])
@@ -225,9 +228,16 @@ class Store:
             self._reply(client, {"error": "poisoned", "key": key})
             return
         entry.takeovers += 1
-        if entry.takeovers:
+        if entry.takeovers and not entry.excused:
             entry.taken.append(now)
+        entry.excused = False
         self._reply(client, {"takeovers": entry.takeovers}, [entry.connection, entry.checkpoint])
+
+    def _excuse(self) -> None:
+        """An acceptor begins anew: all sessions died with the one before, through no
+        fault of their connections."""
+        for entry in self._entries.values():
+            entry.excused = True
 
     def _keys(self, client: socket.socket, first: object) -> None:
         if not isinstance(first, int) or first < 0:

@@ -2,8 +2,8 @@
 
 One-for-one: the first restart is immediate. A child that ends before it was
 ready, or within `stable_s` of that, waits longer each time (with jitter, so that
-many do not come back in step). More than `limit` ends within `window_s` is too
-much: the supervisor gives up on it for `slow_retry_s` and serves without it.
+many do not come back in step). More than `limit` ends within `window_s`, or more than
+`early_limit` in a row, is too much: the supervisor gives up on it for `slow_retry_s` and serves without it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class RestartPolicy:
     stable_s: float = 5.0
     limit: int = 10
     window_s: float = 10.0
+    #: Back-off alone keeps ends below the limit; so many in a row without one stable
+    #: run in between are too much as well.
+    early_limit: int = 8
     slow_retry_s: float = 15.0
 
 
@@ -63,11 +66,14 @@ class RestartHistory:
         self._early += 1
         if self._early == 1 and served:
             return 0.0
+        if self._early > policy.early_limit:
+            return policy.slow_retry_s * (1 + 0.2 * jitter)
         # Capped twice: a child may fail for days, and no float is that large.
         backoff: float = policy.first_backoff_s * 2.0 ** min(self._early - 1, _MAX_DOUBLINGS)
         return min(policy.max_backoff_s, backoff) * (0.8 + 0.4 * jitter)
 
     @property
     def given_up(self) -> bool:
-        """Too many ends within the window: only slow retries happen."""
-        return len(self._ends) > self.policy.limit
+        """Too many ends within the window, or in a row: only slow retries happen."""
+        policy = self.policy
+        return len(self._ends) > policy.limit or self._early > policy.early_limit

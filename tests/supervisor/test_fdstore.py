@@ -360,6 +360,20 @@ def test_takeovers_that_are_far_apart_are_no_poison(
     assert takeovers == list(range(20))
 
 
+def test_takeovers_by_a_new_acceptor_are_no_fault_of_the_connection(
+    client: Client, device: Device
+) -> None:
+    device.put(client, "key")
+    fetch(client, "key")
+    for _ in range(3 * MAX_TAKEOVERS):
+        client.listener("device").close()
+        fetch(client, "key")
+    for _ in range(MAX_TAKEOVERS):
+        fetch(client, "key")
+    with pytest.raises(PoisonedConnection):
+        client.get("key")
+
+
 @pytest.mark.parametrize("age_s", [0.0, 3600.0])
 def test_an_old_connection_gets_as_many_takeovers_as_a_new_one(
     launcher: Launcher, client: Client, device: Device, age_s: float

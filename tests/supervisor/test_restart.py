@@ -59,8 +59,19 @@ def test_a_child_that_was_never_ready_waits_from_the_first_time() -> None:
 
 def test_the_wait_doubles_up_to_its_limit() -> None:
     life = Life()
-    waits = [life.fail(0.0) for _ in range(9)]
-    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0])
+    waits = [life.fail(0.0) for _ in range(8)]
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
+
+
+def test_a_child_that_fails_again_and_again_is_given_up_and_tried_slowly() -> None:
+    life = Life()
+    for _ in range(8):
+        life.fail(0.0)
+        assert not life.history.given_up
+    assert life.fail(0.0) == pytest.approx(15.0 * 1.1)
+    assert life.history.given_up
+    assert life.serve(5.0) == 0.0
+    assert not life.history.given_up
 
 
 def test_a_child_that_ends_soon_after_it_was_ready_waits_longer_too() -> None:
@@ -72,7 +83,7 @@ def test_a_child_that_ends_soon_after_it_was_ready_waits_longer_too() -> None:
 def test_a_child_that_fails_for_days_is_still_restarted() -> None:
     life = Life()
     waits = [life.fail(1.0) for _ in range(3000)]
-    assert waits[-1] == pytest.approx(5.0)
+    assert waits[-1] == pytest.approx(15.0 * 1.1)
     assert life.history.restarts == 3000
 
 
