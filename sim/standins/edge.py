@@ -8,6 +8,8 @@ out), and binary messages of a two-byte header length, header lines and MP3 of
 NG's. What cannot be spoken, and a voice that the service does not know, gets a turn
 without audio, as there.
 
+A profile is met at the handshake: its limits count connections, as the service's do.
+
 Faults: `status` answers the handshake (403, 429: throttled), `error_after` closes
 the socket with an error code, `cut_after` drops the connection, `no_done` closes
 before the end mark.
@@ -30,7 +32,8 @@ from numpy.typing import NDArray
 from sim.speech import SpeechError, say
 from sim.standins.faults import Faults, StandInState, add_control_routes
 from sim.standins.launcher import serve_http
-from sim.standins.streaming import drop
+from sim.standins.profiles import Course
+from sim.standins.streaming import Refused, drop, served
 
 Pcm = NDArray[np.int16]
 
@@ -141,11 +144,16 @@ class _Connection:
     """One client: answers each `ssml` until the client leaves."""
 
     def __init__(
-        self, request: web.Request, socket: web.WebSocketResponse, state: StandInState
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        state: StandInState,
+        course: Course,
     ) -> None:
         self._request = request
         self._socket = socket
         self._state = state
+        self._course = course
         self._left = asyncio.Event()
 
     async def run(self) -> None:
@@ -187,13 +195,14 @@ class _Connection:
         await send(
             text_message(request_id, "response", {"context": {}, "audio": {"type": "inline"}})
         )
-        await self._pause(faults.first_ms)
+        at_once = self._state.capacity.active
+        await self._pause(faults.first_ms + self._course.slowed_first_ms(at_once))
         if mp3:
             await send(text_message(request_id, "audio.metadata", metadata_body(text, len(mp3))))
         for number, start in enumerate(range(0, len(mp3), CHUNK_BYTES)):
             if number:
-                await self._pause(faults.next_ms)
-            if number == faults.cut_after:
+                await self._pause(faults.next_ms + self._course.next_ms(at_once))
+            if number in (faults.cut_after, self._course.cut_after):
                 drop(self._request)
                 return
             if number == faults.error_after:
@@ -218,9 +227,8 @@ class _Connection:
             raise ConnectionResetError
 
 
-def create_app(faults: Faults) -> web.Application:
+def create_app(state: StandInState) -> web.Application:
     """The service and its control addresses (`sim.standins.faults`)."""
-    state = StandInState(faults)
     app = web.Application()
     add_control_routes(app, state)
 
@@ -233,19 +241,23 @@ def create_app(faults: Faults) -> web.Application:
         wanted = ("TrustedClientToken", "ConnectionId", "Sec-MS-GEC", "Sec-MS-GEC-Version")
         if not all(query.get(name) for name in wanted):
             return web.Response(status=403, text="Forbidden")
-        socket = web.WebSocketResponse(timeout=1.0)
-        await socket.prepare(request)
-        await _Connection(request, socket, state).run()
-        return socket
+        try:
+            async with served(state, "speech") as course:
+                socket = web.WebSocketResponse(timeout=1.0)
+                await socket.prepare(request)
+                await _Connection(request, socket, state, course).run()
+                return socket
+        except Refused as refused:
+            return web.Response(status=refused.status, text="refused")
 
     app.router.add_get("/edge/v1", read_aloud)
     app.router.add_get("/consumer/speech/synthesize/readaloud/edge/v1", read_aloud)
     return app
 
 
-async def serve(port: int, faults: Faults) -> None:
+async def serve(port: int, state: StandInState) -> None:
     """Serve on loopback until cancelled; `port` 0 is any, said when it listens.
 
     The client's address for it: `ws://127.0.0.1:<port>/edge/v1?TrustedClientToken=any`.
     """
-    await serve_http(create_app(faults), port)
+    await serve_http(create_app(state), port)

@@ -17,9 +17,13 @@ from collections.abc import Sequence
 from aiohttp import web
 from pydantic import ValidationError
 
+from sim.standins import profiles
 from sim.standins.faults import Faults, StandInState, add_control_routes
+from sim.standins.profiles import Profile
 
 HOST = "127.0.0.1"
+#: Open streams may go on for so long after SIGTERM.
+SHUTDOWN_S = 0.5
 #: Uploaded speech may be this large.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -32,8 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValidationError as error:
         print(f"--faults is not usable: {error}", file=sys.stderr)
         return 2
+    try:
+        profile = profiles.parse(options.profile)
+    except profiles.ProfileError as error:
+        print(f"--profile: {error}", file=sys.stderr)
+        return 2
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options, faults))
+        asyncio.run(_serve(options, faults, profile))
     return 0
 
 
@@ -44,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=("ollama", "openai", "edge"))
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--faults", default="{}", metavar="JSON", help="faults from the start on")
+    parser.add_argument(
+        "--profile",
+        default="",
+        metavar="NAME|JSON",
+        help=f"be as slow as a real service: {', '.join(profiles.PROFILES)}; or a JSON object",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the profile's chances (0)")
     ollama = parser.add_argument_group("ollama")
     ollama.add_argument("--models", default="qwen2.5:1.5b,qwen3:1.7b", help="with commas between")
     ollama.add_argument("--parallel", type=int, default=4, help="requests generating at once")
@@ -54,21 +70,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _serve(options: argparse.Namespace, faults: Faults) -> None:
+async def _serve(options: argparse.Namespace, faults: Faults, profile: Profile) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    own = {"slots": options.parallel, "queue": options.max_queue}
+    state = StandInState(faults, **(own if options.kind == "ollama" else {}))
+    state.use(profile, options.seed)
     with contextlib.suppress(asyncio.CancelledError):
         if options.kind == "edge":
             edge = importlib.import_module("sim.standins.edge")
-            await edge.serve(options.port, faults)
+            await edge.serve(options.port, state)
         else:
-            await serve_http(_application(options, faults), options.port)
+            await serve_http(_application(options, state), options.port)
 
 
-def _application(options: argparse.Namespace, faults: Faults) -> web.Application:
-    state = StandInState(faults)
+def _application(options: argparse.Namespace, state: StandInState) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     add_control_routes(app, state)
     if options.kind == "ollama":
@@ -76,8 +94,6 @@ def _application(options: argparse.Namespace, faults: Faults) -> web.Application
 
         server = ollama.OllamaServer(
             tuple(name for name in options.models.split(",") if name),
-            parallel=options.parallel,
-            max_queue=options.max_queue,
             refuse_think=options.refuse_think,
         )
         ollama.add_routes(app, state, server)
@@ -101,7 +117,9 @@ async def serve_http(app: web.Application, port: int) -> None:
     A handler is cancelled when its client leaves: that is how a stand-in sees that
     a stream was closed before its end.
     """
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(
+        app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, HOST, port)

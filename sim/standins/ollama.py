@@ -12,15 +12,26 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
 
 from sim.standins.faults import StandInState
-from sim.standins.streaming import Cut, Failed, admit, answer_to, drop, json_body, paced, tokens_of
+from sim.standins.profiles import Course
+from sim.standins.streaming import (
+    Cut,
+    Failed,
+    Refused,
+    admit,
+    answer_to,
+    drop,
+    json_body,
+    paced,
+    served,
+    tokens_of,
+)
 
 VERSION: Final = "0.12.6"
 _FOREVER_S: Final = 292 * 365 * 86400.0
@@ -35,42 +46,18 @@ _THOUGHT: Final = "用户在和我说话，我想一想怎么回答。"
 Wrap = Callable[[str, str], dict[str, Any]]
 
 
-class QueueFull(Exception):
-    """More requests wait than the server lets wait."""
-
-
 class OllamaServer:
-    """The models on disk, those loaded, and the slots in which they generate."""
+    """The models on disk and those loaded. Its slots are the stand-in's `Capacity`."""
 
     def __init__(
         self,
         models: tuple[str, ...] = ("qwen2.5:1.5b", "qwen3:1.7b"),
         *,
-        parallel: int = 4,
-        max_queue: int = 512,
         refuse_think: bool = False,
     ) -> None:
         self.models = {full_name(model): time.time() for model in models}
         self.loaded: dict[str, float] = {}
         self.refuse_think = refuse_think
-        self._slots = asyncio.Semaphore(parallel)
-        self._waiting = 0
-        self._max_queue = max_queue
-
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for one of the parallel slots; `QueueFull` when too many wait already."""
-        if self._slots.locked() and self._waiting >= self._max_queue:
-            raise QueueFull
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
 
     def keep(self, model: str, keep_alive_s: float) -> None:
         if keep_alive_s == 0:
@@ -162,7 +149,7 @@ class _Api:
 
     async def _refused(self) -> web.Response | None:
         status = await admit(self.state)
-        return _error(status, _BUSY if status == 503 else "stand-in fault") if status else None
+        return _refusal(status) if status else None
 
     async def _serve(
         self, request: web.Request, what: str, content: str, wrap: Wrap
@@ -186,13 +173,13 @@ class _Api:
                 return web.json_response(_part(asked, wrap("", "")) | _done(reason))
             if complaint := self._about_thinking(asked, body.get("think")):
                 return _error(400, complaint)
-            async with self.server.slot():
+            async with served(self.state, "chat") as course:
                 self.server.keep(full_name(asked), keep_s)
-                return await self._answer(request, asked, body, wrap)
+                return await self._answer(request, asked, body, wrap, course)
         except ValueError as error:
             return _error(400, str(error))
-        except QueueFull:
-            return _error(503, _BUSY)
+        except Refused as refused:
+            return _refusal(refused.status)
         except (asyncio.CancelledError, ConnectionResetError):
             self.state.cancelled += 1
             raise
@@ -205,7 +192,12 @@ class _Api:
         return ""
 
     async def _answer(
-        self, request: web.Request, model: str, body: dict[str, Any], wrap: Wrap
+        self,
+        request: web.Request,
+        model: str,
+        body: dict[str, Any],
+        wrap: Wrap,
+        course: Course,
     ) -> web.StreamResponse:
         messages = body.get("messages") or [{"role": "user", "content": body.get("prompt", "")}]
         text = answer_to(messages, self.state.faults)
@@ -215,7 +207,7 @@ class _Api:
         reason = "length" if 0 < limit < len(tokens) else "stop"
         text = "".join(tokens[:limit]) if limit > 0 else text
         if body.get("stream") is False:
-            return await self._whole(model, text, _done(reason), wrap)
+            return await self._whole(model, text, _done(reason), wrap, course)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
 
@@ -226,7 +218,7 @@ class _Api:
             for thought in tokens_of(_THOUGHT):
                 await send(_part(model, wrap("", thought)))
         try:
-            async for token in paced(self.state, text):
+            async for token in paced(self.state, text, course):
                 await send(_part(model, wrap(token, "")))
         except Failed:
             await send(
@@ -241,10 +233,10 @@ class _Api:
         return response
 
     async def _whole(
-        self, model: str, text: str, done: dict[str, Any], wrap: Wrap
+        self, model: str, text: str, done: dict[str, Any], wrap: Wrap, course: Course
     ) -> web.StreamResponse:
         try:
-            said = "".join([token async for token in paced(self.state, text)])
+            said = "".join([token async for token in paced(self.state, text, course)])
         except (Failed, Cut):
             return _error(500, "an error was encountered while running the model: stand-in fault")
         return web.json_response(_part(model, wrap(said, "")) | done)
@@ -276,6 +268,10 @@ class _Api:
 
 def _error(status: int, text: str) -> web.Response:
     return web.json_response({"error": text}, status=status)
+
+
+def _refusal(status: int) -> web.Response:
+    return _error(status, _BUSY if status == 503 else "stand-in fault")
 
 
 def _stamp(at: float) -> str:

@@ -28,7 +28,8 @@ from sim.speech import SpeechError, say
 from sim.standins.edge import Pcm, encode_mp3
 from sim.standins.faults import StandInState
 from sim.standins.openai_chat import error_body, refusal
-from sim.standins.streaming import admit, drop
+from sim.standins.profiles import Course, Service
+from sim.standins.streaming import Refused, admit, drop, served, sleep_ms
 
 RATE_HZ = 24000
 CHUNK_MS = 100
@@ -50,24 +51,29 @@ def add_routes(app: web.Application, state: StandInState) -> None:
     """Give `app` the two audio addresses."""
 
     async def speech(request: web.Request) -> web.StreamResponse:
-        return await _answer(request, state, _speech)
+        return await _answer(request, state, "speech", _speech)
 
     async def transcriptions(request: web.Request) -> web.StreamResponse:
-        return await _answer(request, state, _transcriptions)
+        return await _answer(request, state, "transcription", _transcriptions)
 
     app.router.add_post("/v1/audio/speech", speech)
     app.router.add_post("/v1/audio/transcriptions", transcriptions)
 
 
-Work = Callable[[web.Request, StandInState], Awaitable[web.StreamResponse]]
+Work = Callable[[web.Request, StandInState, Course], Awaitable[web.StreamResponse]]
 
 
-async def _answer(request: web.Request, state: StandInState, work: Work) -> web.StreamResponse:
+async def _answer(
+    request: web.Request, state: StandInState, service: Service, work: Work
+) -> web.StreamResponse:
     """Let the request in as the faults say, do the work, and count who leaves early."""
     try:
         if refused := refusal(request, await admit(state)):
             return refused
-        return await work(request, state)
+        async with served(state, service) as course:
+            return await work(request, state, course)
+    except Refused as refused:
+        return refusal(request, refused.status) or web.Response(status=refused.status)
     except BadRequest as error:
         body = error_body(str(error), "invalid_request_error", None)
         return web.json_response(body, status=400)
@@ -79,7 +85,7 @@ async def _answer(request: web.Request, state: StandInState, work: Work) -> web.
 # --- speech -----------------------------------------------------------------
 
 
-async def _speech(request: web.Request, state: StandInState) -> web.StreamResponse:
+async def _speech(request: web.Request, state: StandInState, course: Course) -> web.StreamResponse:
     faults = state.faults
     text, format_ = await _asked_speech(request, state)
     audio = b"" if faults.empty else _encoded(_spoken(faults.answer or text), format_)
@@ -87,11 +93,11 @@ async def _speech(request: web.Request, state: StandInState) -> web.StreamRespon
     response = web.StreamResponse(headers={"Content-Type": _CONTENT_TYPES[format_]})
     response.enable_chunked_encoding()
     await response.prepare(request)
-    await asyncio.sleep(faults.first_ms / 1000)
+    await sleep_ms(faults.first_ms + course.slowed_first_ms(state.capacity.active))
     for number, start in enumerate(range(0, len(audio), chunk_bytes)):
         if number:
-            await asyncio.sleep(faults.next_ms / 1000)
-        if number in (faults.cut_after, faults.error_after):
+            await sleep_ms(faults.next_ms + course.next_ms(state.capacity.active))
+        if number in (faults.cut_after, faults.error_after, course.cut_after):
             drop(request)
             return response
         await response.write(audio[start : start + chunk_bytes])
@@ -147,7 +153,9 @@ def _encoded(pcm: Pcm, format_: str) -> bytes:
 # --- transcription ----------------------------------------------------------
 
 
-async def _transcriptions(request: web.Request, state: StandInState) -> web.StreamResponse:
+async def _transcriptions(
+    request: web.Request, state: StandInState, course: Course
+) -> web.StreamResponse:
     faults = state.faults
     fields, file = await _form(request)
     pcm = _read_wav(file)
@@ -158,8 +166,9 @@ async def _transcriptions(request: web.Request, state: StandInState) -> web.Stre
     format_ = fields.get("response_format", "json")
     if format_ not in ("json", "text"):
         raise BadRequest("response_format must be json or text")
-    await asyncio.sleep(faults.first_ms / 1000)
-    if faults.cut_after is not None or faults.error_after is not None or faults.no_done:
+    await sleep_ms(faults.first_ms + course.slowed_first_ms(state.capacity.active))
+    broken = (faults.cut_after, faults.error_after, course.cut_after)
+    if faults.no_done or any(after is not None for after in broken):
         drop(request)
         return web.Response()
     text = "" if faults.empty else faults.answer or await asyncio.to_thread(_recognised, pcm)

@@ -15,7 +15,19 @@ from typing import Any, Final
 from aiohttp import web
 
 from sim.standins.faults import StandInState
-from sim.standins.streaming import Cut, Failed, admit, answer_to, drop, json_body, paced, tokens_of
+from sim.standins.profiles import Course
+from sim.standins.streaming import (
+    Cut,
+    Failed,
+    Refused,
+    admit,
+    answer_to,
+    drop,
+    json_body,
+    paced,
+    served,
+    tokens_of,
+)
 
 #: Listed models; others answer too, as many compatible services let them.
 MODELS: Final = ("gpt-4o-mini", "qwen-plus", "whisper-1", "tts-1")
@@ -73,12 +85,17 @@ class _Api:
             if wrong := _complaint(body):
                 return wrong
             assert body is not None
-            return await self._answer(request, body)
+            async with served(self.state, "chat") as course:
+                return await self._answer(request, body, course)
+        except Refused as refused:
+            return refusal(request, refused.status) or web.Response(status=refused.status)
         except (asyncio.CancelledError, ConnectionResetError):
             self.state.cancelled += 1
             raise
 
-    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, body: dict[str, Any], course: Course
+    ) -> web.StreamResponse:
         text = answer_to(body["messages"], self.state.faults)
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
         tokens = tokens_of(text)
@@ -91,12 +108,14 @@ class _Api:
             "model": body["model"],
         }
         if not body.get("stream"):
-            return await self._whole(head, text, reason)
-        return await self._stream(request, body, head, text, reason)
+            return await self._whole(head, text, reason, course)
+        return await self._stream(request, body, head, text, reason, course)
 
-    async def _whole(self, head: dict[str, Any], text: str, reason: str) -> web.Response:
+    async def _whole(
+        self, head: dict[str, Any], text: str, reason: str, course: Course
+    ) -> web.Response:
         try:
-            said = "".join([token async for token in paced(self.state, text)])
+            said = "".join([token async for token in paced(self.state, text, course)])
         except (Failed, Cut):
             body = error_body("The server had an error.", "server_error", None)
             return web.json_response(body, status=500)
@@ -112,6 +131,7 @@ class _Api:
         head: dict[str, Any],
         text: str,
         reason: str,
+        course: Course,
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -126,7 +146,7 @@ class _Api:
 
         await chunk({"role": "assistant", "content": ""})
         try:
-            async for token in paced(self.state, text):
+            async for token in paced(self.state, text, course):
                 await chunk({"content": token})
         except Failed:
             await send(error_body("The server had an error.", "server_error", None))
