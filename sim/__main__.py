@@ -9,14 +9,18 @@ import importlib
 import importlib.util
 import sys
 
-#: Command → module with `main(argv) -> int`, and what it is for.
+#: Command → module:function(argv) -> int, and what it is for.
 COMMANDS = {
-    "talk": ("sim.talk", "one simulated device talks, times every hop, saves the answer"),
-    "standin": ("sim.standins.launcher", "serve in place of ollama, openai or edge"),
+    "talk": ("sim.talk:main", "one simulated device talks, times every hop, saves the answer"),
+    "swarm": ("sim.swarm.command:main_swarm", "many devices talk at once; every turn is checked"),
+    "run": ("sim.swarm.command:main_run", "run scenarios from files (sim/scenarios)"),
+    "compare": ("sim.swarm.compare:main", "set two runs side by side"),
+    "resources": ("sim.resources:main", "what each process of a running server costs"),
+    "standin": ("sim.standins.launcher:main", "serve in place of ollama, openai or edge"),
 }
 
 #: If these are there, the interpreter is taken as it is.
-_NEEDED = ("numpy", "websockets", "soxr", "av", "espeakng_loader", "aiohttp", "pydantic")
+_NEEDED = ("numpy", "websockets", "soxr", "av", "espeakng_loader", "aiohttp", "pydantic", "yaml")
 
 
 def main(argv: list[str]) -> int:
@@ -34,8 +38,8 @@ def main(argv: list[str]) -> int:
         except EnvironmentProblem as problem:
             print(f"error: {problem}", file=sys.stderr)
             return 3
-    command = importlib.import_module(COMMANDS[argv[0]][0])
-    code: int = command.main(argv[1:])
+    module, _, function = COMMANDS[argv[0]][0].partition(":")
+    code: int = getattr(importlib.import_module(module), function)(argv[1:])
     return code
 
 

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from sim.soak import slope
 from sim.swarm.questions import of_another
 from sim.swarm.records import (
     Aggregate,
@@ -23,7 +24,7 @@ from sim.swarm.records import (
     Slope,
     TurnRecord,
 )
-from sim.swarm.statistics import distribution, slope
+from sim.swarm.statistics import distribution
 
 #: An answer that begins later than this was not available.
 AVAILABLE_MS = 2000.0
@@ -35,7 +36,7 @@ _MIXED_UP_S = 60.0
 #: Faults after which an answer was not played as it should be.
 _INCOMPLETE = frozenset({"no audio", "silence", "frames lost", "wrong length", "no tts stop"})
 _NOT_RIGHT = frozenset({"misheard", "wrong answer", "cross-talk", "foreign session"})
-#: Faults that concern sound or order; a turn with one is held, yet a user notices.
+#: Latencies that are members of a turn; the hops come beside them.
 _FIGURES = ("first_word_ms", "audible_ms", "answer_ms", "end_to_end_ms", "abort_to_stop_ms")
 
 
@@ -195,8 +196,7 @@ def _slopes(turns: Sequence[TurnRecord], resources: Sequence[ResourceSample]) ->
     }
     found = []
     for figure, points in series.items():
-        known = [(at_s, value) for at_s, value in points if value is not None]
-        line = slope(figure, [at for at, _value in known], [value for _at, value in known])
+        line = slope(figure, [at for at, _value in points], [value for _at, value in points])
         if line is not None:
             found.append(line)
     return tuple(found)

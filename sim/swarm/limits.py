@@ -67,7 +67,7 @@ class Limit:
         return f"{self.relation} {self.bound:g}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trust:
     """When a run counts. Lag is the event loop's, the generator's CPU in per cent of a core
     per process, foreign CPU and `host_percent` in per cent of the whole host.

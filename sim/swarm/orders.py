@@ -1,8 +1,8 @@
 """What the conductor and its generator processes say to each other: JSON lines.
 
-Pure. The first line to a generator is its `Spec`, then come `PhaseOrder`s, then
-`Finish`. A generator answers with the records of `sim.swarm.records`, each under its
-name, and `Ready` and `Done`. All processes of one host share the monotonic clock, so
+Pure. A generator says `Ready` when it takes orders. The first is its `Spec`, then come
+`PhaseOrder`s, then `Finish`. It answers with the records of `sim.swarm.records`, each
+under its name, and at last `Done`. All processes of one host share the monotonic clock, so
 `base`, the run's start, is the same instant for all.
 """
 
@@ -14,7 +14,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sim.swarm.population import Habits, Member
-from sim.swarm.records import ConnectionRecord, CrowdSample, LagSample, TurnRecord
+from sim.swarm.records import (
+    ConnectionRecord,
+    CrowdSample,
+    FaultRecord,
+    HostSample,
+    LagSample,
+    ResourceSample,
+    TurnRecord,
+)
 from sim.swarm.schedule import Talking
 
 
@@ -61,9 +69,9 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A generator holds its speech and takes phases."""
+    """A generator has started and waits for its `Spec`."""
 
-    generator: int
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +89,13 @@ _KINDS: dict[str, type[Any]] = {
     for kind in (
         *(Spec, PhaseOrder, Finish),
         *(TurnRecord, ConnectionRecord, LagSample, CrowdSample, Ready, Done),
+        *(FaultRecord, HostSample, ResourceSample),
     )
 }
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 
 
-def to_line(message: Order | Report) -> bytes:
+def to_line(message: Order | Report | FaultRecord | HostSample | ResourceSample) -> bytes:
     """One line, its end included."""
     name = type(message).__name__
     return name.encode() + b" " + _ADAPTERS[name].dump_json(message, exclude_defaults=True) + b"\n"

@@ -129,7 +129,7 @@ class DeviceRecord:
     version: int
     generation: str
     voice: str
-    speed_wpm: int
+    frame_ms: int
     noise_dbfs: float | None = None
     generator: int = 0
 
@@ -246,6 +246,7 @@ class CrowdSample:
     speaking: int
     waiting: int
     hearing: int
+    generator: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +374,16 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class Knee:
+    """Where a rising load broke a limit: the last level that held all, the first that did
+    not (None: the highest level tried still held) and the limits that it missed."""
+
+    held: int
+    broke: int | None
+    missed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LimitResult:
     """One stated limit against what was measured. `measured` None: no such figure."""
 
@@ -408,6 +419,7 @@ class Run:
     lags: tuple[LagSample, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
     limits: tuple[LimitResult, ...] = ()
+    knee: Knee | None = None
     verdict: RunVerdict = RunVerdict(False, "not judged")
     schema_version: int = SCHEMA_VERSION
 

@@ -1,4 +1,4 @@
-"""Percentiles, slopes with confidence, and intervals for a difference.
+"""Percentiles, and intervals for the difference of two.
 
 Pure. Percentiles are nearest rank: a value that was measured, never one in between.
 """
@@ -11,10 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.swarm.records import Distribution, Slope
+from sim.swarm.records import Distribution
 
-#: Samples that a slope needs to mean anything.
-FEWEST_SAMPLES = 8
 _RESAMPLES = 1000
 
 
@@ -42,27 +40,6 @@ def distribution(values: Sequence[float]) -> Distribution | None:
     )
 
 
-def slope(figure: str, at_s: Sequence[float], values: Sequence[float]) -> Slope | None:
-    """A robust line through a figure over time (Theil and Sen: the median of the slopes
-    of all pairs), per hour, with the 95 % interval of Kendall's test.
-
-    None with fewer than `FEWEST_SAMPLES` different instants. Long series are thinned to
-    300 means of neighbours, which changes neither slope nor, much, its interval.
-    """
-    if len(set(at_s)) < FEWEST_SAMPLES:
-        return None
-    times, figures = _thinned(np.asarray(at_s, np.float64), np.asarray(values, np.float64))
-    count = len(times)
-    first, second = np.triu_indices(count, 1)
-    apart = times[second] - times[first]
-    pairs = np.sort((figures[second] - figures[first])[apart > 0] / apart[apart > 0]) * 3600
-    spread = 1.96 * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    low = max(0, round((len(pairs) - spread) / 2))
-    high = min(len(pairs) - 1, round((len(pairs) + spread) / 2))
-    middle = float(np.median(pairs))
-    return Slope(figure, middle, float(pairs[low]), float(pairs[high]), len(values))
-
-
 def difference(
     before: Sequence[float], after: Sequence[float], share: float, seed: int = 0
 ) -> tuple[float, float]:
@@ -83,17 +60,3 @@ def _resampled(
     shares = source.beta(rank, count + 1 - rank, _RESAMPLES)
     found: NDArray[np.float64] = ordered[np.minimum((shares * count).astype(int), count - 1)]
     return found
-
-
-def _thinned(
-    times: NDArray[np.float64], figures: NDArray[np.float64], most: int = 300
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    order = np.argsort(times, kind="stable")
-    times, figures = times[order], figures[order]
-    if len(times) <= most:
-        return times, figures
-    groups = np.array_split(np.arange(len(times)), most)
-    return (
-        np.array([times[group].mean() for group in groups]),
-        np.array([figures[group].mean() for group in groups]),
-    )

@@ -58,6 +58,7 @@ class Talker:
         self._turns: deque[tuple[IntendedTurn, str]] = deque()
         self._leaves_at_s: float | None = None
         self._was_here = False
+        self._running: Asked | None = None
         self._finished = False
         self._more = asyncio.Event()
 
@@ -93,33 +94,53 @@ class Talker:
                 else:
                     self._more.clear()
                     await self._more.wait()
+        except asyncio.CancelledError:
+            self._tell_what_is_open()
+            raise
         finally:
             await self.presence.leave()
+
+    def _tell_what_is_open(self) -> None:
+        """The run ends now: turns that are running or should be have a record all the same."""
+        now = self._loop.time()
+        if self._running is not None:
+            words = "the run ended before the turn did"
+            self._tell(not_held(self._running, "unanswered", "no answer", words, now))
+        for intended, phase in self._turns:
+            if self._spec.base + intended.at_s < now:
+                asked, _utterance = self._asked(intended, phase, random.Random())
+                words = "the run ended while the turn before still ran"
+                self._tell(not_held(asked, "missed", "no answer", words, now))
 
     async def _turn(self, intended: IntendedTurn, phase: str) -> None:
         dice = random.Random(f"{self._spec.seed}/turn/{intended.device}/{intended.turn}")
         await self._boot_before(intended, dice)
         await self._until(intended.at_s)
         asked, utterance = self._asked(intended, phase, dice)
-        late_s = self._loop.time() - self._spec.base - intended.at_s
+        self._running = asked
+        self._tell(await self._attempted(asked, utterance, dice))
+        self._running = None
+        if dice.random() < self._spec.habits.leaving:
+            await self.presence.leave()
+
+    async def _attempted(
+        self, asked: Asked, utterance: Utterance, dice: random.Random
+    ) -> TurnRecord:
+        late_s = self._loop.time() - self._spec.base - asked.at_s
         if late_s > self._spec.talking.give_up_s:
             words = f"its time passed {late_s:.1f} s ago, while the turn before still ran"
-            self._tell(not_held(asked, "missed", "no answer", words, self._loop.time()))
-            return
+            return not_held(asked, "missed", "no answer", words, self._loop.time())
         began = self._loop.time()
         try:
             device = self.presence.device if self.presence.connected else None
             if device is None:
                 await self.presence.leave()
                 device = await self.presence.connect()
-            record = await self._held(device, asked, utterance, dice, began)
+            return await self._held(device, asked, utterance, dice, began)
         except DeviceError as error:
-            words = str(error)
-            record = not_held(asked, "not connected", "not connected", words, self._loop.time())
             await self.presence.leave()
-        self._tell(record)
-        if dice.random() < self._spec.habits.leaving:
-            await self.presence.leave()
+            now = self._loop.time()
+            return not_held(asked, "not connected", "not connected", str(error), now)
 
     async def _held(
         self,

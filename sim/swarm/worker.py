@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -104,7 +106,7 @@ class Generator:
         )
         self._tell(lag)
         counts = (doing.count("speaking"), doing.count("waiting"), doing.count("hearing"))
-        self._tell(CrowdSample(at_s, len(doing), *counts))
+        self._tell(CrowdSample(at_s, len(doing), *counts, spec.generator))
 
 
 class _Writer:
@@ -136,12 +138,12 @@ async def _generate(writer: _Writer) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    writer.tell(Ready(os.getpid()))
     spec = from_line(await reader.readline())
     if not isinstance(spec, Spec):
         raise ValueError("the first order to a generator is its Spec")
     generator = Generator(spec, writer.tell)
     watching = loop.create_task(generator.watch())
-    writer.tell(Ready(spec.generator))
     within_s = 0.0  # when the conductor is gone, nobody waits for the rest
     while line := await reader.readline():
         order = from_line(line)
@@ -155,11 +157,10 @@ async def _generate(writer: _Writer) -> None:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the conductor gets it too, and decides
     writer = _Writer(sys.stdout.buffer)
     try:
         asyncio.run(_generate(writer))
-    except KeyboardInterrupt:  # the conductor got it too, and decides
-        return 130
     finally:
         writer.close()
     return 0

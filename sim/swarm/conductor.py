@@ -1,0 +1,394 @@
+"""Conducts a run: prepares the speech, starts generators, gives the phases, measures.
+
+`conduct` returns the record of the run whatever happens to the server: what was
+measured until then is kept, and `info.ended` and `info.problem` say how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cfg.model import Dialogue
+from sim.faults import plan
+from sim.faults.execute import FaultExecutor
+from sim.link import DeviceError
+from sim.swarm import host, utterances
+from sim.swarm.connecting import Presence
+from sim.swarm.generators import Generator, GeneratorFailed, how_many, shares
+from sim.swarm.journal import Journal, collected
+from sim.swarm.ladder import Ladder, climbed
+from sim.swarm.limits import read_limits
+from sim.swarm.live import Live
+from sim.swarm.orders import PhaseOrder, Spec
+from sim.swarm.population import Member, populate
+from sim.swarm.records import DeviceRecord, Knee, Phase, Run, RunEnd, RunInfo
+from sim.swarm.scenario import PhaseSection, Scenario
+from sim.swarm.summing import shortened, summed
+from sim.swarm.surroundings import NotStarted, Surroundings, Target, surroundings
+
+#: From the last generator's start to the run's start: the first devices connect in it.
+_LEAD_S = 4.0
+#: Beyond a user's patience, an answer may take so long to be heard to its end.
+_LAST_ANSWER_S = 15.0
+_LOOK_S = 0.5
+#: A server counts as lost after so many failures in a row, over the scenario's time.
+_LOST_AFTER_FAILURES = 3
+#: Bytes of speech that every run writes once and all runs share.
+SPEECH_FOLDER = Path(__file__).resolve().parents[2] / "var" / "sim" / "speech"
+
+_DIALOGUE = Dialogue()
+#: What our own server says instead of an answer; other servers' apologies are not known.
+APOLOGIES = (_DIALOGUE.apology, _DIALOGUE.busy, _DIALOGUE.not_understood)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to do; everything is written to `folder`. `command` is for the record."""
+
+    scenario: Scenario
+    target: Target
+    folder: Path
+    command: str
+
+
+async def conduct(job: Job, live: Live) -> Run:
+    """Do the run. Raises `SpeechError` and `ValueError` for what can be known before it."""
+    began_at, began = datetime.now(UTC), time.monotonic()
+    scenario = job.scenario
+    members = populate(scenario.seed, *scenario.most_devices(), scenario.mix.mix())
+    job.folder.mkdir(parents=True, exist_ok=True)
+    journal = Journal(job.folder / "records.jsonl")
+    conductor: _Conductor | None = None
+    ended: RunEnd = "unreachable"
+    try:
+        bank = await _speech(job, members, live)
+        async with surroundings(scenario, job.target, job.folder) as around:
+            conductor = _Conductor(job, around, members, bank, journal, live)
+            ended, problem = await conductor.run()
+    except NotStarted as error:
+        problem = str(error)
+    finally:
+        journal.close()
+        live.end()
+    return _record(job, began_at, began, members, journal, conductor, ended, problem)
+
+
+async def _speech(job: Job, members: Sequence[Member], live: Live) -> Path:
+    """Make the utterances, or take them from disk; returns the file for the generators."""
+    scenario = job.scenario
+    made = await asyncio.to_thread(
+        utterances.prepare,
+        members,
+        SPEECH_FOLDER,
+        scenario.seed,
+        speech_s=scenario.talking.speech_s,
+        per_device=scenario.questions.per_device,
+        common_share=scenario.questions.common,
+        progress=lambda done, every: live.progress("speech prepared for devices", done, every),
+    )
+    path = job.folder / "speech.json"
+    utterances.save(made, path)
+    return path
+
+
+class _Conductor:
+    """One run, from the check that somebody is there to the last record."""
+
+    def __init__(
+        self,
+        job: Job,
+        around: Surroundings,
+        members: Sequence[Member],
+        bank: Path,
+        journal: Journal,
+        live: Live,
+    ) -> None:
+        self._job = job
+        self._scenario = job.scenario
+        self.around = around
+        self._members = members
+        self._bank = bank
+        self._journal = journal
+        self._live = live
+        self._stop = asyncio.Event()
+        self.generators: list[Generator] = []
+        self.facts = host.ServerFacts()
+        self.phases: list[Phase] = []
+        self.base = time.monotonic()
+        self.lasted_s = 0.0
+        self.knee: Knee | None = None
+
+    @property
+    def planned_s(self) -> float:
+        ladder = self._scenario.ladder
+        minutes = sum(phase.minutes for phase in self._scenario.phases)
+        return minutes * 60 + (Ladder.longest_s(ladder) if ladder else 0.0)
+
+    async def run(self) -> tuple[RunEnd, str]:
+        """How the run ended, and why."""
+        try:
+            await self._scout()
+        except DeviceError as error:
+            return "unreachable", str(error)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop.set)
+        try:
+            await self._start()
+            return await self._conducted()
+        except GeneratorFailed as error:
+            return "generator failed", str(error)
+        finally:
+            self.lasted_s = max(0.0, self._now_s())
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(name)
+            await asyncio.gather(*(each.end() for each in self.generators))
+
+    async def _scout(self) -> None:
+        """See that a device could connect, before many try. Raises `DeviceError`."""
+        target = self.around.target
+        if not target.address:
+            raise DeviceError("no server is named; give --url, --ota or --serve")
+        member = populate(self._scenario.seed, 0, 0, 1)[0]
+        scout = Presence(member, self._spec(-1, ()), lambda _report: None)
+        await scout.connect()
+        await scout.leave()
+        status = target.status or host.status_address(target.ota)
+        if status:
+            self.facts = await host.ask_status(status)
+
+    async def _start(self) -> None:
+        count = self._scenario.generators or how_many(self._members)
+        for number in range(count):
+            self.generators.append(
+                await Generator.start(number, self._job.folder, self._journal.add)
+            )
+        self.base = time.monotonic() + _LEAD_S
+        for generator, share in zip(self.generators, shares(self._members, count), strict=True):
+            generator.order(self._spec(generator.number, share))
+
+    async def _conducted(self) -> tuple[RunEnd, str]:
+        """Let the script run to its end, or until something ends it before."""
+        script = asyncio.create_task(self._script())
+        stopped = asyncio.create_task(self._stop.wait())
+        lost = asyncio.create_task(self._lost())
+        failed = [asyncio.create_task(each.ended()) for each in self.generators]
+        beside = [asyncio.create_task(self._measure()), asyncio.create_task(self._show())]
+        faults = asyncio.create_task(self._faults())
+        try:
+            await asyncio.wait(
+                [script, stopped, lost, *failed], return_when=asyncio.FIRST_COMPLETED
+            )
+            for each in failed:
+                if each.done():
+                    each.result()
+            ended: tuple[RunEnd, str] = ("stopped", "interrupted by the user")
+            if script.done():
+                script.result()
+                ended = ("complete", "")
+            elif lost.done():
+                ended = ("server lost", lost.result())
+            self.lasted_s = self._now_s()
+            within_s = self._scenario.patience_s + _LAST_ANSWER_S if script.done() else 0.0
+            await asyncio.gather(*(each.finish(within_s) for each in self.generators))
+            return ended
+        finally:
+            every = [script, stopped, lost, *failed, *beside, faults]
+            for task in every:
+                task.cancel()
+            await asyncio.gather(*every, return_exceptions=True)
+
+    # --- the script ----------------------------------------------------------
+
+    async def _script(self) -> None:
+        """Every phase in its turn; the ladder's depend on what was measured."""
+        at_s = 0.0
+        for section in self._scenario.named_phases():
+            self._begin(section, at_s)
+            at_s += section.minutes * 60
+        await self._until(at_s)
+        if self._scenario.ladder is not None:
+            await self._climb(Ladder(self._scenario.ladder, at_s))
+
+    async def _climb(self, ladder: Ladder) -> None:
+        limits = read_limits(self._scenario.each_phase)
+        while (step := ladder.next()) is not None:
+            for section, at_s in step:
+                self._begin(section, at_s)
+            await self._until(self.phases[-1].end_s)
+            if ladder.is_climbing:
+                level = next(each for each in self.phases if each.name == ladder.level_name)
+                self._journal.flush()
+                found = await asyncio.to_thread(collected, self._journal.path)
+                results = climbed(level, found, limits)
+                self.knee = ladder.learn(level.talkers, results)
+                self._live.say(ladder.told(level, results))
+
+    def _begin(self, section: PhaseSection, at_s: float) -> None:
+        phase = Phase(
+            name=section.name,
+            start_s=at_s,
+            end_s=at_s + section.minutes * 60,
+            talkers=section.talkers,
+            listeners=section.listeners,
+            idlers=section.idlers,
+            counted=section.counted,
+        )
+        self.phases.append(phase)
+        order = PhaseOrder(phase.name, phase.start_s, phase.end_s, self._active(phase))
+        for generator in self.generators:
+            generator.order(order)
+
+    def _active(self, phase: Phase) -> frozenset[int]:
+        wanted = {"talker": phase.talkers, "listener": phase.listeners, "idler": phase.idlers}
+        active = set()
+        for member in self._members:
+            if wanted[member.role] > 0:
+                wanted[member.role] -= 1
+                active.add(member.index)
+        return frozenset(active)
+
+    # --- beside the script ---------------------------------------------------
+
+    async def _measure(self) -> None:
+        """Sample the host and the server's processes, for ever."""
+        target = self.around.target
+        pid = target.pid or self.facts.pid
+        meter = await asyncio.to_thread(host.Meter, pid, host.is_local(target.address))
+        while True:
+            await asyncio.sleep(self._scenario.sample_s)
+            pids = [each.pid for each in self.generators]
+            launcher = self.around.parts.get("launcher")
+            meter.server_pid = launcher.pid() if launcher else pid
+            sample, resource = await asyncio.to_thread(meter.sample, pids, self._now_s())
+            self._journal.add(sample)
+            if resource is not None:
+                self._journal.add(resource)
+            self._journal.flush()
+
+    async def _show(self) -> None:
+        while True:
+            at_s = self._now_s()
+            phase = next((each for each in self.phases if each.start_s <= at_s < each.end_s), None)
+            self._live.show(self._journal.tally, phase, at_s, self.planned_s)
+            await asyncio.sleep(_LOOK_S)
+
+    async def _faults(self) -> None:
+        scenario, target = self._scenario, self.around.target
+        if not scenario.faults:
+            return
+        planned = plan.timeline(plan.parse(scenario.faults), self.planned_s, scenario.seed)
+        executor = FaultExecutor(
+            planned,
+            launcher_pid=target.pid or self.facts.pid,
+            status_url=target.status or host.status_address(target.ota) or None,
+            parts=self.around.parts,
+            proxies=self.around.proxies,
+            standins=self.around.standins,
+            on_record=self._journal.add,
+        )
+        await executor.run(self.base)
+
+    async def _lost(self) -> str:
+        """Return, in words, when nothing has succeeded for the scenario's time."""
+        tally, within_s = self._journal.tally, self._scenario.give_up_after_s
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            since_s = tally.failing_since_s
+            if since_s is None or tally.failures < _LOST_AFTER_FAILURES:
+                continue
+            if self._now_s() - since_s > within_s:
+                last = f"; the last: {tally.troubles[-1]}" if tally.troubles else ""
+                return f"nothing succeeded for {within_s:g} s since {since_s:.0f} s{last}"
+
+    def _spec(self, number: int, members: tuple[Member, ...]) -> Spec:
+        target, scenario = self.around.target, self._scenario
+        return Spec(
+            generator=number,
+            seed=scenario.seed,
+            base=self.base,
+            members=members,
+            bank=str(self._bank.resolve()),
+            url=target.url,
+            ota=target.ota,
+            token=target.token,
+            talking=scenario.talking.talking(),
+            habits=scenario.habits.habits(),
+            patience_s=scenario.patience_s,
+            apologies=APOLOGIES,
+        )
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self.base
+
+    async def _until(self, at_s: float) -> None:
+        await asyncio.sleep(max(0.0, at_s - self._now_s()))
+
+
+def _record(
+    job: Job,
+    began_at: datetime,
+    began: float,
+    members: Sequence[Member],
+    journal: Journal,
+    conductor: _Conductor | None,
+    ended: RunEnd,
+    problem: str,
+) -> Run:
+    scenario = job.scenario
+    versions = host.versions()
+    phases: Sequence[Phase] = ()
+    if conductor is not None:
+        phases = conductor.phases
+        if ended != "complete":
+            phases = shortened(phases, conductor.lasted_s)
+        if conductor.facts.version:
+            versions["server"] = f"{conductor.facts.version} ({conductor.facts.parts})"
+    info = RunInfo(
+        name=scenario.name,
+        about=scenario.about,
+        seed=scenario.seed,
+        command=job.command,
+        target=conductor.around.target.address if conductor else job.target.address,
+        started_at=began_at.isoformat(timespec="seconds"),
+        planned_s=conductor.planned_s if conductor else 0.0,
+        lasted_s=conductor.lasted_s if conductor else 0.0,
+        generators=len(conductor.generators) if conductor else 0,
+        machine=host.machine(),
+        versions=versions,
+        scenario=scenario.model_dump(mode="json", exclude={"target": {"token"}}),
+        ended=ended,
+        problem=problem,
+    )
+    return summed(
+        info,
+        phases,
+        [_device(member, conductor) for member in members],
+        collected(journal.path),
+        read_limits(scenario.limits),
+        read_limits(scenario.each_phase),
+        scenario.trust.trust(),
+        conductor.knee if conductor else None,
+    )
+
+
+def _device(member: Member, conductor: _Conductor | None) -> DeviceRecord:
+    generators = len(conductor.generators) if conductor else 0
+    return DeviceRecord(
+        index=member.index,
+        device_id=member.device_id,
+        role=member.role,
+        mode=member.mode,
+        version=member.version,
+        generation=member.generation,
+        voice=member.voice,
+        frame_ms=member.frame_ms,
+        noise_dbfs=member.noise_dbfs,
+        generator=member.index % generators if generators else 0,
+    )
