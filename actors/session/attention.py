@@ -82,7 +82,7 @@ class Attention:
         self._stop_by: float | None = None
         self._end_by: float | None = None
         self._deaf_since: float | None = None
-        self._deaf_until = 0.0
+        self._packet_at = 0.0
 
     # --- control ---
 
@@ -134,14 +134,16 @@ class Attention:
         listening = self.armed or overhear
         if listening:
             self._deaf_since = None
-        elif self._deaf_since is None or now > self._deaf_until:
+        elif self._deaf_since is None or now > self._packet_at + DEAF_LIMIT_S / 2:
             self._deaf_since = now
-        self._deaf_until = now + DEAF_LIMIT_S / 2
+        self._packet_at = now
         return self._ears.take(packet, now, listening=listening)
 
-    def is_deaf(self, now: float) -> bool:
+    @property
+    def is_deaf(self) -> bool:
         """Audio has been coming for so long that the device must think it is listened to."""
-        return self._deaf_since is not None and now - self._deaf_since >= DEAF_LIMIT_S
+        since = self._deaf_since
+        return since is not None and self._packet_at - since >= DEAF_LIMIT_S
 
     def deadline(self) -> float | None:
         """When `time` wants to be called; None while nothing is open."""

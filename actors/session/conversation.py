@@ -134,7 +134,7 @@ class Conversation:
         if problem:
             self._note("warning", "packet dropped", problem=problem, bytes=len(packet))
         self._facts(now)
-        if self.turn is None and self.state.mode != "manual" and self.attention.is_deaf(now):
+        if self.turn is None and self.state.mode != "manual" and self.attention.is_deaf:
             self._note("warning", "listens without being told: the device sends speech")
             self.attention.arm(now)
 
@@ -143,7 +143,9 @@ class Conversation:
         turn = self.turn
         if turn is None or not self.settings.listening.barge_in or self.state.mode == "manual":
             return False
-        return self.state.mode == "realtime" or turn.stage is Stage.RECOGNISING
+        if turn.stage is Stage.RECOGNISING:
+            return turn.can_continue
+        return self.state.mode == "realtime"
 
     def _facts(self, now: float) -> None:
         """React to what was heard, one fact at a time."""

@@ -71,6 +71,12 @@ class Recognition:
         if self._job is not None:
             self._job.cancel()
 
+    @property
+    def full(self) -> bool:
+        """Whether this is as much speech as one utterance may hold."""
+        most_s = self._work.settings.listening.max_utterance_s
+        return len(self._speech) >= most_s * BYTES_PER_SECOND
+
     def speech(self) -> bytes:
         """All speech so far, 16 kHz s16le."""
         return bytes(self._speech)

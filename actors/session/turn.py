@@ -38,6 +38,10 @@ from cfg.model import Settings
 
 _LEASE_NEWS = get_args(LeaseNews)
 
+#: Of words that nobody has answered yet the next turn continues so many at most: a
+#: television speaks for hours.
+MAX_CARRIED_CHARS = 500
+
 
 class Stage(Enum):
     HEARING = "hearing"
@@ -104,7 +108,12 @@ class Turn:
         """(words, speech) of which no answer was heard yet: the next turn continues them."""
         if self.stage in (Stage.HEARING, Stage.RECOGNISING):
             return self._setting.carried, self._recognition.speech()
-        return ("", b"") if self._answer.frames_sent else (self.heard, b"")
+        return ("", b"") if self._answer.frames_sent else (self.heard[-MAX_CARRIED_CHARS:], b"")
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether speech that goes on may still become part of this one's."""
+        return not self._recognition.full
 
     # --- the answer ---
 

@@ -1,0 +1,129 @@
+"""A session is killed and another takes the device over: it leaves *speaking* and talks on."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.session.checkpoint import SessionState
+from cfg.model import Settings
+from tests.session.harness import Script, World
+from tests.session.test_conversation import MODES, STAGES, at_stage
+
+APOLOGY = "不好意思，刚才出了点问题，请再说一遍。"
+
+
+def talk_on(world: World, mode: str) -> None:
+    """The next turn works, by what a device in this mode does."""
+    if mode != "realtime":
+        world.listen(mode)
+    world.speak(1)
+    world.run(1.3)
+    if mode == "manual":
+        world.stop_listening()
+    world.run(12)
+    assert world.outcomes[-1] == "answered"
+    world.mute()
+    world.check_over()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("stage", STAGES[2:])
+def test_a_broken_turn_is_apologised_for(stage: str, mode: str) -> None:
+    old = at_stage(stage, mode)
+    world = old.successor()
+    world.script = Script()
+    if mode == "manual" and stage == "hearing":
+        world.run(1)
+        assert world.kinds() == [], "the button is still pressed"
+        world.stop_listening()
+    world.until_over()
+    assert world.texts("tts sentence_start") == [APOLOGY]
+    assert world.outcomes == ["failed"]
+    assert world.records[0].turn.number > old.state.turn
+    talk_on(world, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("stage", ["idle", "listening"])
+def test_without_a_turn_nothing_is_said_and_listening_goes_on(stage: str, mode: str) -> None:
+    world = at_stage(stage, mode).successor()
+    assert world.kinds() == ["tts stop"], "the last act of the first may have been lost"
+    if stage == "idle":
+        talk_on(world, "auto")
+        return
+    world.speak(1)
+    world.run(1.3)
+    world.stop_listening()
+    world.run(10)
+    assert world.outcomes == ["answered"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_again_and_again(stage: str) -> None:
+    world = at_stage(stage)
+    for _ in range(3):
+        world = world.successor()
+        world.run(0.2)
+    world.script = Script()
+    world.run(10)
+    assert not world.wire.speaking
+    talk_on(world, "auto")
+
+
+def test_the_greeting_that_was_read_and_not_answered_is_sent() -> None:
+    state = SessionState(device_id="d", session_id="s", protocol_version=3)
+    world = World(state=state).successor()
+    (hello, _) = world.wire.sent
+    assert hello[1] == "hello"
+    assert hello[2]["version"] == 3
+    world.run(60)
+    assert world.wire.closed is None
+    world.hello()
+    talk_on(world, "auto")
+
+
+def test_the_device_s_tools_are_asked_for_again() -> None:
+    world = World()
+    world.hello(features={"mcp": True})
+    after = world.successor()
+    assert [m["payload"]["method"] for _, kind, m in after.wire.sent if kind == "mcp"] == [
+        "initialize"
+    ]
+
+
+def test_the_dialogue_survives() -> None:
+    world = at_stage("speaking")
+    world.until_over()
+    after = world.successor()
+    after.detect("那明天呢")
+    after.until_over()
+    assert ("user", "现在几点") in after.generates[0].messages
+
+
+@pytest.mark.parametrize("next_act", ["listen", "abort", "detect"])
+def test_lost_speech_is_apologised_for_once(next_act: str) -> None:
+    """The user gives the broken utterance up: then the next one is as good as any."""
+    world = at_stage("hearing", "manual").successor()
+    if next_act == "abort":
+        world.abort()
+    elif next_act == "detect":
+        world.detect("你好小智")
+        world.run(5)
+    world.listen("manual")
+    world.speak(1)
+    world.run(1.3)
+    world.stop_listening()
+    world.run(10)
+    assert world.outcomes[-1] == "answered"
+    assert APOLOGY not in world.texts("tts sentence_start")
+
+
+def test_the_apology_needs_no_voice() -> None:
+    frames = {APOLOGY: (b"\x58a", b"\x58b")}
+    old = at_stage("speaking")
+    old.conversation.phrases = frames
+    old.settings = Settings()
+    world = old.successor()
+    world.run(5)
+    assert len(world.heard_frames()) == 2
+    assert world.all_jobs == []
