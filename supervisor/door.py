@@ -118,7 +118,7 @@ class Door:
             del self._pending_from[handshake.remote]
 
     def _refused(self, handshake: Handshake, refusal: Refused) -> None:
-        handshake.connection.close()
+        handshake.close()
         if refusal.status:
             log.get().warning(
                 "device refused",

@@ -7,6 +7,7 @@ that what the device sends behind it belongs to its session. Answers: 101, or 40
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import select
 import socket
@@ -21,6 +22,9 @@ from actors.wire.handshake import HandshakeError, Identity, authorised, identify
 
 #: A request with all its headers; firmware sends some 400 bytes.
 MAX_REQUEST_BYTES = 8192
+
+#: A refused client may have sent so many times more than that.
+MAX_UNREAD_REQUESTS = 16
 
 _END_OF_HEADERS = b"\r\n\r\n"
 
@@ -91,6 +95,16 @@ class Handshake:
     def refuse(self, status: int, reason: str) -> Refused:
         """Answer with an error before the request is whole."""
         return self._refuse_plainly(status, reason)
+
+    def close(self) -> None:
+        """End a refused connection so that its client can read the answer.
+
+        The kernel resets a connection that is closed with something unread in it.
+        """
+        with contextlib.suppress(OSError), self.connection:
+            for _ in range(MAX_UNREAD_REQUESTS):
+                if not self.connection.recv(MAX_REQUEST_BYTES):
+                    break
 
     def _answer(self, request_bytes: bytes, full: Callable[[], str]) -> Accepted | Refused:
         protocol = ServerProtocol(max_size=None)

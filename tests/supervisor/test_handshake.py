@@ -259,6 +259,17 @@ def test_the_acceptor_may_refuse_before_the_request_is_whole(pair: Pair) -> None
     assert text.endswith("handshake took too long\n")
 
 
+def test_what_a_refused_client_sent_does_not_cost_it_the_answer(pair: Pair) -> None:
+    """Unread bytes at the close would make the kernel reset the connection."""
+    pair.device.sendall(b"GET / HTTP/1.1\r\n" + b"x" * 20000)
+    assert pair.readable()
+    assert pair.handshake.refuse(503, "too many pending handshakes").status == 503
+    pair.handshake.close()
+    status, _ = pair.answer()
+    assert status == 503
+    assert pair.device.recv(1) == b"", "a proper end, no reset"
+
+
 # --- connections that end ---
 
 
