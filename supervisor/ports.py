@@ -42,21 +42,30 @@ def _explain(host: str, port: int, setting: str, error: OSError) -> str:
 def holder(port: int) -> str:
     """Who listens on this TCP port, as far as this user may know.
 
-    Of several that share the socket it is the first to have started: a server, not
+    Of several that share the socket it is the one above the others: a server, not
     one of its workers, which would only be started again.
     """
     try:
-        holders = [
-            psutil.Process(connection.pid)
-            for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN
-            and connection.laddr.port == port
-            and connection.pid is not None
-        ]
-        process = min(holders, key=lambda each: each.create_time(), default=None)
-        if process is not None:
-            command = " ".join(process.cmdline()).strip()[:80] or process.name()
-            return f"process {process.pid} ({command})"
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                if connection.pid is None:
+                    break
+                process = psutil.Process(connection.pid)
+                for ancestor in process.parents():
+                    if _listens(ancestor, port):
+                        process = ancestor
+                command = " ".join(process.cmdline()).strip()[:80] or process.name()
+                return f"process {process.pid} ({command})"
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         pass
     return "a process of another user"
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        connections = process.net_connections("tcp")
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return False
+    return any(
+        each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections
+    )
