@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.messages import TurnId
 from actors.session.attention import Attention, BargedIn, Began, Ended, Grew
 from actors.session.channel import Channel, Wish
 from actors.session.checkpoint import SessionState
 from actors.session.effects import CloseConnection, Effect, Note
-from actors.session.turn import Setting, Stage, Turn
+from actors.session.turn import Stage, Turn
+from actors.session.turns import Turns
 from actors.session.words import is_one_of
 from actors.wire.inbound import Abort, Detected, ListenStarted, Mode
 from cfg.model import Settings
@@ -29,7 +29,7 @@ from cfg.model import Settings
 class Conversation:
     """See the module. Call `settle` after each event, then take what is in `out`.
 
-    `phrases`, speech kept ready (text → packets), may be replaced; turns to come use it.
+    `phrases` is speech kept ready, text → packets; `turns.phrases` may be replaced.
     `wall_s` is the time of day at `now`, in seconds since 1970; clients are told it.
     """
 
@@ -44,16 +44,20 @@ class Conversation:
         self.settings = settings
         self.state = state
         self.out: list[Effect] = []
-        self.turn: Turn | None = None
+        self.turns = Turns(settings, state, phrases, self.out)
         self.attention = Attention(settings.listening, settings.dialogue.language)
         self.attention.manual = state.mode == "manual"
         self.closing = False
         self._channel = Channel(settings, state, self.out, now, wall_s)
-        self.phrases = phrases
         self._lost_speech = False
         self._draining = False
         self._drain_by: float | None = None
         self._active_at = now
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that runs."""
+        return self.turns.current
 
     # --- what the device sends ---
 
@@ -91,7 +95,7 @@ class Conversation:
         answering = turn is not None and turn.stage is not Stage.HEARING
         if turn is not None and answering and mode != "manual" and not turn.close_after:
             return  # it follows a wake word; the answer goes on
-        self._drop_turn(now, "listen start")
+        self.turns.drop(now, "listen start")
         self._lost_speech = False
         self.attention.arm(now)
 
@@ -103,12 +107,12 @@ class Conversation:
         dialogue = self.settings.dialogue
         armed = self.attention.armed
         wake_word = is_one_of(text, dialogue.wake_words)
-        self._drop_turn(now, "wake word" if wake_word else "typed text")
+        self.turns.drop(now, "wake word" if wake_word else "typed text")
         self.attention.forget()
         if not wake_word:
-            self._new_turn(now).text_ready(text.strip(), now)
+            self.turns.begin(now).text_ready(text.strip(), now)
         elif dialogue.wake_greeting:
-            self._new_turn(now).say(dialogue.wake_greeting, now)
+            self.turns.begin(now).say(dialogue.wake_greeting, now)
         elif armed:
             self.attention.arm(now)
 
@@ -117,7 +121,7 @@ class Conversation:
         self._lost_speech = False
         turn, armed = self.turn, self.attention.armed
         speaking = turn is not None and turn.tts_started
-        self._drop_turn(now, reason or "abort")
+        self.turns.drop(now, reason or "abort")
         if not speaking:
             # The device stays in *speaking* until it hears this (protocol 2.5).
             self._channel.tts_stop()
@@ -152,7 +156,7 @@ class Conversation:
         while (fact := self.attention.next_fact(now)) is not None:
             turn = self.turn
             if isinstance(fact, Began):
-                self._new_turn(now).hear(fact.pcm, now)
+                self.turns.begin(now).hear(fact.pcm, now)
             elif isinstance(fact, Ended):
                 self._utterance_ended(fact, now)
             elif isinstance(fact, BargedIn):
@@ -167,9 +171,9 @@ class Conversation:
         what was said before belongs to the new turn.
         """
         words, speech = self.turn.unanswered() if self.turn is not None else ("", b"")
-        self._drop_turn(now, "barge-in")
+        self.turns.drop(now, "barge-in")
         self.attention.continues(speech)
-        self._new_turn(now, words).hear(speech + pcm, now)
+        self.turns.begin(now, words).hear(speech + pcm, now)
 
     def _utterance_ended(self, ended: Ended, now: float) -> None:
         self._note("debug", "utterance ended", reason=ended.reason)
@@ -178,7 +182,7 @@ class Conversation:
             self._apologise(now)
             return
         if self.turn is None and self.state.mode == "manual":
-            self._new_turn(now)
+            self.turns.begin(now)
         turn = self.turn
         if turn is not None and turn.stage is Stage.HEARING:
             if ended.pcm:
@@ -187,7 +191,7 @@ class Conversation:
 
     def _apologise(self, now: float) -> None:
         apology = self.settings.dialogue.apology
-        self._new_turn(now).say(apology, now, "failed", "session was replaced")
+        self.turns.begin(now).say(apology, now, "failed", "session was replaced")
 
     # --- what workers answer ---
 
@@ -233,7 +237,7 @@ class Conversation:
 
     def _goodbye(self, now: float) -> None:
         self.attention.disarm()
-        turn = self._new_turn(now)
+        turn = self.turns.begin(now)
         turn.close_after = True
         turn.say(self.settings.dialogue.goodbye, now, reason="idle")
 
@@ -265,25 +269,24 @@ class Conversation:
 
     def gone(self, now: float) -> None:
         """The device is gone: work for it stops."""
-        self._drop_turn(now, "connection lost")
+        self.turns.drop(now, "connection lost")
         self.closing = True
 
     def settle(self, now: float) -> None:
         """Draw the consequences of a turn that ended; call it after every event."""
-        turn = self.turn
-        if turn is not None and turn.stage is Stage.ENDED:
-            self._ended(turn, now)
+        ended, turn = self.turns.ended(), self.turn
+        if ended is not None:
+            self._ended(ended, now)
         elif turn is not None and turn.stage is not Stage.HEARING and self.attention.armed:
             self.attention.disarm()  # its recogniser was lost: what follows is not heard
         if self._draining and self.turn is None:
             self._close(1001, "server stops", now)
-        self._note_phase()
+        armed = self.state.listening = self.attention.armed
+        self.state.phase = self.turns.phase or ("listening" if armed else "idle")
 
     def _ended(self, turn: Turn, now: float) -> None:
-        self.turn = None
         if turn.outcome != "void":
             self._active_at = now  # noise, however much of it, is nobody who speaks
-        self._remember(turn)
         mode = self.state.mode
         if turn.close_after:
             self._close(1000, "goodbye", now)
@@ -292,50 +295,11 @@ class Conversation:
             # in auto mode it has never stopped listening if it was not told to speak.
             self.attention.arm(now)
 
-    def _remember(self, turn: Turn) -> None:
-        said = turn.said(phrases=False)
-        if turn.heard and said:
-            self.state.dialogue += [["user", turn.heard], ["assistant", said]]
-            most = 2 * self.settings.dialogue.history_turns
-            self.state.dialogue = self.state.dialogue[-most:] if most else []
-
-    def _new_turn(self, now: float, carried: str = "") -> Turn:
-        """Begin the next turn; one that runs is interrupted by it."""
-        self._drop_turn(now, "the next turn")
-        self.state.turn += 1
-        setting = Setting(
-            self.settings,
-            self.state.device_id,
-            self.state.mode == "manual",
-            tuple((role, text) for role, text in self.state.dialogue),
-            self.phrases,
-            carried,
-        )
-        self.turn = Turn(TurnId(self.state.session_id, self.state.turn), setting, self.out, now)
-        return self.turn
-
-    def _drop_turn(self, now: float, reason: str) -> None:
-        if self.turn is not None:
-            self.turn.interrupt(now, reason)
-            self._remember(self.turn)
-            self.turn = None
-
-    def _note_phase(self) -> None:
-        turn = self.turn
-        if turn is None:
-            phase = "listening" if self.attention.armed else "idle"
-        else:
-            phase = {Stage.HEARING: "hearing", Stage.RECOGNISING: "thinking"}.get(
-                turn.stage, "speaking"
-            )
-        self.state.phase = phase
-        self.state.listening = self.attention.armed
-
     def _close(self, code: int, reason: str, now: float) -> None:
         """End the turn on the wire, then the connection: nothing comes after it."""
         if self.closing:
             return
-        self._drop_turn(now, reason)
+        self.turns.drop(now, reason)
         self.attention.disarm()
         self.closing = True
         self.out.append(CloseConnection(code, reason))

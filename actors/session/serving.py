@@ -106,7 +106,7 @@ class Serving:
 
     def phrases(self, frames: Mapping[str, tuple[bytes, ...]]) -> None:
         """Speech kept ready, for the turns from now on."""
-        self._conversation.phrases = frames
+        self._conversation.turns.phrases = frames
 
     def drain(self, deadline_s: float) -> None:
         if not self._over:

@@ -13,7 +13,8 @@ from actors.session.attention import (
     Grew,
 )
 from cfg.model import Listening
-from tests.session.harness import FRAME_S, packets
+from tests.session.harness import FRAME_S
+from tests.session.scripted import packets
 
 
 class Room:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cfg.model import Listening, Settings
-from tests.session.harness import FRAME_S, Plan, Script, World, talking
+from tests.session.harness import FRAME_S, World, talking
+from tests.session.scripted import Plan, Script
 
 
 def heard_s(world: World) -> list[float]:

@@ -7,7 +7,8 @@ import pytest
 from actors.session.checkpoint import SessionState
 from actors.wire.frames import encode_frame
 from cfg.model import Downlink, Settings
-from tests.session.harness import World, packets, talking
+from tests.session.harness import World, talking
+from tests.session.scripted import packets
 
 
 def replies(world: World, kind: str) -> list[dict[str, object]]:

@@ -22,8 +22,8 @@ from actors.messages import (
 from actors.session.leased import MAX_TRIES
 from actors.session.turn import Turn
 from cfg.model import Deadlines, Settings
-from tests.session.harness import BUSY, MUTE, Plan, Script, World, packet, talking
-from tests.session.test_conversation import MODES, at_stage
+from tests.session.harness import MODES, World, at_stage, talking
+from tests.session.scripted import BUSY, MUTE, Plan, Script, packet
 
 KINDS = ["asr", "llm", "tts"]
 APOLOGY = "不好意思，刚才出了点问题，请再说一遍。"
@@ -267,7 +267,11 @@ def test_a_voice_without_end_is_given_up() -> None:
 def test_a_turn_in_which_nothing_happens_apologises() -> None:
     settings = Settings(deadlines=Deadlines(turn_s=5, final_text_ms=20000))
     script = Script(otherwise={"asr": Plan("silent")})
-    world = through(talking(settings=settings, script=script))
+    world = talking(settings=settings, script=script)
+    world.until_stage("answering")
+    asr = [status for (_, kind, _), status in world.leases.items() if kind == "asr"]
+    assert asr == ["released"], "nobody waits for the text any more"
+    through(world)
     assert world.outcomes == ["failed"]
     assert world.texts("tts sentence_start") == [APOLOGY]
 
@@ -375,8 +379,20 @@ def test_an_ended_turn_takes_nothing() -> None:
     assert len(world.records) == 1
 
 
+def test_a_turn_that_is_over_in_two_ways_at_once_ends_once() -> None:
+    """The apology's last voice gives up, and the turn's time is up, in one and the same call."""
+    settings = Settings(deadlines=Deadlines(turn_s=6, first_audio_ms=1000))
+    world = World(settings, Script(otherwise={"tts": Plan("silent")}))
+    world.hello()
+    world.detect("讲个故事")
+    world.run(5.9)
+    assert len(jobs(world, "tts")) == 6
+    world.jump(2)
+    assert world.outcomes == ["failed"]
+    world.check_over()
+
+
 def test_a_clock_that_jumps_over_everything_ends_the_turn_once() -> None:
-    """The last job gives up and the turn's own time is over in one and the same call."""
     settings = Settings(deadlines=Deadlines(turn_s=5))
     dead = {"tts": Plan("silent")}
     for step in (3.0, 6.0, 50.0):
@@ -392,13 +408,13 @@ def test_a_clock_that_jumps_over_everything_ends_the_turn_once() -> None:
 def test_speech_is_sent_in_pieces_of_two_frames() -> None:
     world = talking()
     sizes = []
-    original = world._worker
+    original = world.ask_worker
 
     def watch(message: object) -> None:
         if isinstance(message, SpeechChunk):
             sizes.append(len(message.pcm))
         original(message)
 
-    world._worker = watch  # type: ignore[method-assign]
+    world.ask_worker = watch  # type: ignore[method-assign]
     through(world)
     assert all(size >= 3840 for size in sizes[1:-1])

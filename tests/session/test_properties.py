@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cfg.model import Deadlines, Dialogue, Listening, Settings
-from tests.session.harness import FRAME_S, OK, Plan, Script, World, packet, packets
+from tests.session.harness import FRAME_S, World
+from tests.session.scripted import OK, Plan, Script, packet, packets
 
 DIALOGUE = Dialogue()
 PHRASES = {

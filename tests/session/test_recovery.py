@@ -6,8 +6,8 @@ import pytest
 
 from actors.session.checkpoint import SessionState
 from cfg.model import Settings
-from tests.session.harness import Script, World
-from tests.session.test_conversation import MODES, STAGES, at_stage
+from tests.session.harness import MODES, STAGES, World, at_stage
+from tests.session.scripted import Script
 
 APOLOGY = "不好意思，刚才出了点问题，请再说一遍。"
 
@@ -121,7 +121,7 @@ def test_lost_speech_is_apologised_for_once(next_act: str) -> None:
 def test_the_apology_needs_no_voice() -> None:
     frames = {APOLOGY: (b"\x58a", b"\x58b")}
     old = at_stage("speaking")
-    old.conversation.phrases = frames
+    old.conversation.turns.phrases = frames
     old.settings = Settings()
     world = old.successor()
     world.run(5)
