@@ -1,7 +1,7 @@
 """Reading the settings: the shipped file, the operator's file, the environment.
 
 Later sources win: cfg/default.toml, then one operator's file (`--config`, else
-cfg/local.toml if there is one, else the file that XIAOZHI_CONFIG names), then
+the file that XIAOZHI_CONFIG names, else cfg/local.toml if there is one), then
 variables such as XIAOZHI__SERVER__DEVICE_PORT=8100. Nobody else reads either.
 Types and ranges are checked first, all at once; then the rules of `cfg.checks`.
 """
@@ -50,10 +50,10 @@ def settings_file(path: Path | None, environ: Mapping[str, str] = os.environ) ->
     """The operator's file that `load` reads, or None when defaults are all there is."""
     if path is not None:
         return path
-    if LOCAL_FILE.is_file():
-        return LOCAL_FILE
     named = environ.get(FILE_VARIABLE, "")
-    return Path(named) if named else None
+    if named:
+        return Path(named)
+    return LOCAL_FILE if LOCAL_FILE.is_file() else None
 
 
 def overrides(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from actors import log
+from actors.wire.ota import is_trusted
 from cfg.model import Server
 from supervisor.handshake import Accepted, Handshake, Refused
 
@@ -87,7 +88,7 @@ class Door:
         server = self._server
         deadline = self._clock() + server.handshake_timeout_s
         handshake = Handshake(connection, remote, deadline, self._tokens, server.trusted_proxies)
-        proxy = remote in server.trusted_proxies
+        proxy = is_trusted(remote, server.trusted_proxies)
         if len(self._pending) >= server.max_pending_handshakes:
             self._refused(handshake, handshake.refuse(503, "too many pending handshakes"))
         elif not proxy and self._pending_from[remote] >= server.max_pending_per_address:

@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from actors.wire.handshake import HandshakeError, Identity, authorised, identify
+from actors.wire.ota import is_trusted
 
 #: A request with all its headers; firmware sends some 400 bytes.
 MAX_REQUEST_BYTES = 8192
@@ -145,7 +146,7 @@ class Handshake:
     def _client_address(self, headers: Headers) -> str:
         """The peer, or what a trusted proxy says of its client (its last hop)."""
         forwarded = headers.get_all("X-Forwarded-For")
-        if not forwarded or self.remote not in self._trusted_proxies:
+        if not forwarded or not is_trusted(self.remote, self._trusted_proxies):
             return self.remote
         said = forwarded[-1].split(",")[-1].strip()
         try:

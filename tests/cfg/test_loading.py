@@ -57,14 +57,15 @@ class TestSources:
         settings = load(file, {"XIAOZHI__SERVER__HTTP_PORT": "8203"})
         assert (settings.server.device_port, settings.server.http_port) == (8100, 8203)
 
-    def test_file_of_the_command_line_then_local_then_the_variable(
+    def test_file_of_the_command_line_then_the_variable_then_local(
         self, tmp_path: Path, written
     ) -> None:
         given, named = written(""), {"XIAOZHI_CONFIG": str(tmp_path / "named.toml")}
         assert settings_file(None, {}) is None
         assert settings_file(None, named) == tmp_path / "named.toml"
         loading.LOCAL_FILE.write_text("", encoding="utf-8")
-        assert settings_file(None, named) == loading.LOCAL_FILE
+        assert settings_file(None, {}) == loading.LOCAL_FILE
+        assert settings_file(None, named) == tmp_path / "named.toml"
         assert settings_file(given, named) == given
 
     def test_byte_order_mark_is_no_error(self, tmp_path: Path) -> None:
