@@ -78,7 +78,8 @@ class Serving:
         self._writing = False
         self._saved: Any = None
         self._over = False
-        self._closing = False
+        #: Why we have closed; until then empty.
+        self._close_reason = ""
 
     def begin(self) -> None:
         """Serve from now on; go on where a previous session ended, if there was one."""
@@ -128,7 +129,7 @@ class Serving:
             elif isinstance(event, Closed):
                 self._conversation.gone(now)
                 self._carry_out()
-                self._finish(event.reason)
+                self._finish(self._close_reason or event.reason)
                 return
             self._conversation.settle(now)
         self._step()
@@ -173,7 +174,7 @@ class Serving:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._closing:
+        if not self._close_reason:
             wait = max(0.0, self._conversation.deadline() - time.monotonic())
             self._timer = self._loop.call_later(wait, self._woken)
 
@@ -227,7 +228,7 @@ class Serving:
         self._recorded(record)
 
     def _close(self, effect: CloseConnection) -> None:
-        self._closing = True
+        self._close_reason = effect.reason
         self._connection.send_close(effect.code, effect.reason)
         self._loop.call_later(CLOSE_LINGER_S, self._finish, effect.reason)
 

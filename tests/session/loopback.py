@@ -103,7 +103,7 @@ class Line:
 
     def read(self) -> None:
         """Take what is there and parse it as a client does."""
-        while True:
+        while self.device.fileno() >= 0:
             try:
                 data = self.device.recv(65536)
             except BlockingIOError:

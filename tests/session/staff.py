@@ -25,7 +25,7 @@ from actors.messages import (
     Synthesise,
     WorkFailed,
 )
-from tests.session.scripted import Job, Script, packet
+from tests.session.scripted import Job, Plan, Script, packet
 
 
 class Staff:
