@@ -14,8 +14,9 @@ from typing import Final
 from actors.cache.commands import command, plain_command
 from actors.cache.frames import about_words, question
 from actors.cache.normalise import WAKE_WORDS, normalise
-from actors.cache.phrases import Tokens, phrase, plain_question
+from actors.cache.phrases import Tokens, phrase
 from actors.cache.spelling import is_mention
+from actors.cache.wording import plain_question
 
 #: Words as they were said, in no known frame.
 PLAIN: Final = "plain"

@@ -19,18 +19,26 @@ from actors.cache.spelling import WH
 Framed = tuple[str, Tokens]
 Match = re.Match[str]
 
-_LANGUAGE: Final = "|".join(sorted((word for word in LANGUAGES if not word.isascii()), key=len, reverse=True))
+_LANGUAGE: Final = "|".join(
+    sorted((word for word in LANGUAGES if not word.isascii()), key=len, reverse=True)
+)
 _WHAT: Final = "(?:什么|啥)"
-_PRONOUN: Final = frozenset({"我", "你", "他", "她", "它", "这", "那", "我们", "你们", "他们", "这个", "那个"})
+_PRONOUN: Final = frozenset(
+    {"我", "你", "他", "她", "它", "这", "那", "我们", "你们", "他们", "这个", "那个"}
+)
 
 # --- about words: kept letter for letter -----------------------------------------
 
 _MEANING: Final = (
-    re.compile(rf"(?P<x>.+?)(?:的意思是{_WHAT}|是{_WHAT}意思|{_WHAT}意思|是{_WHAT}含义|的含义是{_WHAT})"),
+    re.compile(
+        rf"(?P<x>.+?)(?:的意思是{_WHAT}|是{_WHAT}意思|{_WHAT}意思|是{_WHAT}含义|的含义是{_WHAT})"
+    ),
     re.compile(r"(?:解释(?:一下)?)?(?P<x>.+)的意思"),
 )
 _SAYING: Final = (
-    re.compile(rf"(?:把|将)?(?P<x>.+?)(?:用|的|翻译成|翻成|译成)?(?P<l>{_LANGUAGE})(?:怎么说|怎么讲|是{_WHAT}|叫{_WHAT})"),
+    re.compile(
+        rf"(?:把|将)?(?P<x>.+?)(?:用|的|翻译成|翻成|译成)?(?P<l>{_LANGUAGE})(?:怎么说|怎么讲|是{_WHAT}|叫{_WHAT})"
+    ),
     re.compile(rf"用?(?P<l>{_LANGUAGE})(?:里)?(?:怎么说|怎么讲)(?P<x>.+)"),
     re.compile(rf"用(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说|怎么用(?P<l2>{_LANGUAGE})说(?P<x2>.+)"),
     re.compile(rf"(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说"),
@@ -59,7 +67,11 @@ def about_words(text: str) -> Framed:
 
 def _taken_apart(text: str, said: str) -> bool:
     """把手翻译成英语: is it 把 and 手, or 把手? The words decide."""
-    return text.startswith(("把", "将")) and not said.startswith(("把", "将")) and words(text)[0] not in "把将"
+    return (
+        text.startswith(("把", "将"))
+        and not said.startswith(("把", "将"))
+        and words(text)[0] not in "把将"
+    )
 
 
 # --- about things ------------------------------------------------------------------
@@ -67,7 +79,14 @@ def _taken_apart(text: str, said: str) -> bool:
 _NUMBER: Final = r"-?\d+(?:\.\d+)?(?:/\d+)?%?"
 _OPERATORS: Final = {
     **{"加": "+", "加上": "+", "减": "-", "减去": "-", "乘": "*", "乘以": "*", "乘上": "*"},
-    **{"除以": "÷", "plus": "+", "minus": "-", "times": "*", "multiplied by": "*", "divided by": "÷"},
+    **{
+        "除以": "÷",
+        "plus": "+",
+        "minus": "-",
+        "times": "*",
+        "multiplied by": "*",
+        "divided by": "÷",
+    },
 }
 _SUM: Final = re.compile(
     rf"(?:计算|算)?(?:一下)?(?P<a>{_NUMBER})(?P<op>加上?|减去?|乘[以上]?|除以)(?P<b>{_NUMBER})"
@@ -83,8 +102,24 @@ _UNITS: Final = (
     "|里|亩|平方米|平方公里|立方米|公顷|元|角|分|度|世纪|季度"
 )
 _SIZES: Final = {
-    **{"高度": "高", "长度": "长", "宽度": "宽", "深度": "深", "重量": "重", "身高": "高", "体重": "重"},
-    **{"海拔": "海拔", "面积": "面积", "人口": "人口", "寿命": "寿命", "年龄": "年龄", "速度": "快"},
+    **{
+        "高度": "高",
+        "长度": "长",
+        "宽度": "宽",
+        "深度": "深",
+        "重量": "重",
+        "身高": "高",
+        "体重": "重",
+    },
+    **{
+        "全长": "长",
+        "海拔": "海拔",
+        "面积": "面积",
+        "人口": "人口",
+        "寿命": "寿命", "活": "寿命",
+        "年龄": "年龄",
+        "速度": "快",
+    },
 }
 _VERBS: Final = "写|发明|发现|画|创造|设计|唱|演|建|建造|修建|创立|创办|提出|导演|编|作"
 _COOK: Final = "做|煮|炒|洗|养|种|用|修|包|折|泡|烤|蒸"
@@ -95,7 +130,7 @@ _DOER: Final = re.compile("[人员家司师长者方府校国客民友们院店]
 def _got(match: Match, name: str) -> str:
     """A named group, or its second place in the pattern (x, x2)."""
     groups = match.groupdict()
-    return groups.get(name) or groups.get(f"{name}2") or ""
+    return groups.get(name) or groups.get(f"{name}2") or groups.get(f"{name}3") or ""
 
 
 def _sum(match: Match) -> Framed | None:
@@ -109,7 +144,9 @@ def _one(frame: str) -> Callable[[Match], Framed | None]:
 
     def build(match: Match) -> Framed | None:
         about = _got(match, "x")
-        if WH.search(about) or about.endswith(("的", "不", "没", "也", "都", "只", "就", "才", "还", "到底")):
+        if WH.search(about) or about.endswith(
+            ("的", "不", "没", "也", "都", "只", "就", "才", "还", "到底")
+        ):
             return None
         return frame, phrase(about)
 
@@ -117,13 +154,15 @@ def _one(frame: str) -> Callable[[Match], Framed | None]:
 
 
 def _definition(match: Match) -> Framed | None:
-    if _got(match, "x") in _PRONOUN and "东西" in match[0]:
-        return None  # 你是什么东西 is no question for a definition
+    if _got(match, "x") in _PRONOUN and ("东西" in match[0] or match[0].startswith("什么")):
+        return None  # 你是什么东西 asks for no definition; 什么是我 is not 我是什么
     return _one("what")(match)
 
 
 def _person(match: Match) -> Framed | None:
-    return None if _got(match, "x") in _PRONOUN and match[0].startswith("谁") else _one("who")(match)
+    return (
+        None if _got(match, "x") in _PRONOUN and match[0].startswith("谁") else _one("who")(match)
+    )
 
 
 def _size(match: Match) -> Framed | None:
@@ -133,6 +172,8 @@ def _size(match: Match) -> Framed | None:
 
 
 def _made(match: Match) -> Framed | None:
+    if re.search("[最更很比太好多]", _got(match, "x2")):
+        return None  # 谁写的最好 asks for the best writer
     framed = _one("made by whom")(match)
     verb = _got(match, "verb") or "写"
     return framed and (framed[0], (verb, *framed[1]))
@@ -181,29 +222,72 @@ def _superlative(match: Match) -> Framed | None:
     return ("what is most", phrase(match["x"])) if match["x"].endswith(tail) else None
 
 
+def _most(match: Match) -> Framed | None:
+    """哪座山最高 as 最高的山是什么."""
+    if len(words(match["x"])) != 1 or re.search("不|没|想|喜|爱", match["how"]):
+        return None
+    return "what is most", phrase(f"{match['where'] or ''}最{match['how']}的{match['x']}")
+
+
+def _either(match: Match) -> Framed | None:
+    """太阳大还是地球大 as 太阳和地球哪个大."""
+    a, b = match["a"], match["b"]
+    if (
+        re.search("不|没|别|比|谁|哪|什么|[和跟与]", a + b)
+        or words(match["what"])[0] != match["what"]
+    ):
+        return None
+    pair = sorted((" ".join(phrase(a)), " ".join(phrase(b))))
+    return "which of two 哪个", (*pair, *phrase(match["what"]))
+
+
 _Builder = Callable[[Match], Framed | None]
 _TWO: Final = r"(?P<a>.+?)[和跟与](?P<b>.+?)"
 _FRAMES: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = tuple(
     (re.compile(pattern), builder)
     for pattern, builder in (
         (_SUM.pattern, _sum),
-        (rf"(?P<x>.+?)的?(?:首都|省会){_CAPITAL}", _one("capital")),
-        (rf"(?P<n>\d+(?:\.\d+)?)个?(?P<u>{_UNITS})(?:等于|是|有|合|相当于)?(?:多少|几)个?(?P<v>{_UNITS})", _conversion),
-        (rf"{_TWO}(?:(?:有什么|有哪些)(?:区别|不同|差别|不一样|差异)|的(?:区别|不同|差别|差异)(?:是什么|在哪里|有哪些)?"
-            r"|(?:区别|差别|差异)(?:是什么|在哪里))", _pair),
+        (
+            rf"(?P<x>.+?)的?首都{_CAPITAL}|(?:哪里|哪个城市|哪座城市)是(?P<x2>.+?)的?首都",
+            _one("capital"),
+        ),
+        (rf"(?P<x>.+?)的?省会{_CAPITAL}", _one("capital of a province")),
+        (
+            rf"(?P<n>\d+(?:\.\d+)?)个?(?P<u>{_UNITS})(?:等于|是|有|合|相当于)?(?:多少|几)个?(?P<v>{_UNITS})",
+            _conversion,
+        ),
+        (
+            rf"{_TWO}(?:(?:有什么|有哪些)(?:区别|不同|差别|不一样|差异)|的(?:区别|不同|差别|差异)(?:是什么|在哪里|有哪些)?"
+            r"|(?:区别|差别|差异)(?:是什么|在哪里))",
+            _pair,
+        ),
         (rf"{_TWO}(?P<who>哪个|谁|哪1个)(?:比较|更)?(?P<what>.+)", _pair),
-        (r"(?P<a>.+?)(?:到|距离|离|距)(?P<b>.+?)(?:多远|的?距离(?:是多少|多远|是多远)?)", _distance),
+        (
+            r"(?P<a>.+?)(?P<what>[大小高矮长短快慢重轻远近贵多少老]|便宜|好吃|厉害)还是(?P<b>.+?)(?P=what)",
+            _either,
+        ),
+        (
+            r"(?P<a>.+?)(?:到|距离|离|距)(?P<b>.+?)(?:多远|的?距离(?:是多少|多远|是多远)?)",
+            _distance,
+        ),
         (r"(?P<a>.+?)到(?P<b>.+?)有?多少(?P<in>公里|千米|米)", _distance),
+        (r"(?P<x>.+?)的(?P<size>高度|海拔|身高|长度|宽度|深度|重量|体重|面积|人口)", _size),
+        (r"(?P<x>.+?)(?P<size>全长)(?:是|有)?(?:多少|多长)", _size),
         (r"(?P<x>.+?)的?(?P<size>高度|海拔|身高)(?:是|有)?(?:多少|多高)", _size),
         (r"(?P<x>.+?)的?(?P<size>长度|宽度|深度|寿命)(?:是|有)?(?:多少|多[长宽深久])", _size),
         (r"(?P<x>.+?)的?(?P<size>重量|体重|面积|速度)(?:是|有)?(?:多少|多[重大快])", _size),
         (r"(?P<x>.+?)的?(?P<size>人口)(?:是|有)?多少|(?P<x2>.+?)有?多少人口", _size),
+        (r"(?P<x>.+?)(?:能|可以)?(?P<size>活)多久", _size),
         (r"(?P<x>.+?)多(?P<how>[高长宽深重快])", _size),
         (rf"(?P<x>.+?)是谁(?P<verb>{_VERBS})的|谁(?P<verb2>{_VERBS})[了的](?P<x2>.+)", _made),
-        (r"(?P<x>.+?)(?:的作者是谁|是谁的作品)", _made),
+        (r"(?P<x>.+?)(?:的?作者是谁|是谁的作品)|(?P<x2>.+?)的(?P<verb>发明)[者人]是谁", _made),
         (rf"(?P<x>.+?)怎么(?P<verb>{_COOK})|怎么(?P<verb2>{_COOK})(?P<x2>.+)", _how_to),
-        (r"(?P<x>.+?)的做法(?:是什么)?|教我(?:怎么)?做(?P<x2>.+)", _how_to),
+        (r"(?P<x>.+?)的做法(?:是什么)?|教我(?:怎么)?做(?P<x2>.+)|做(?P<x3>.+)的方法", _how_to),
         (r"(?P<x>.*最.+?)是(?:什么|哪[个座条种只])(?P<tail>.{0,2})", _superlative),
+        (
+            r"(?:(?P<where>世界|中国|全国)上?)?(?:什么|哪[个座条种只])(?P<x>.{1,3})最(?P<how>.{1,2})",
+            _most,
+        ),
         (r"(?:什么是|什么叫)(?P<x>.+)|(?P<x2>.+?)是什么(?:东西)?", _definition),
         (r"(?P<x>.+?)是谁|谁是(?P<x2>.+)", _person),
     )
@@ -211,12 +295,23 @@ _FRAMES: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = tuple(
 _ENGLISH: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), frame)
     for pattern, frame in (
-        (r"(?:what is the |which city is the )capital of (?P<x>.+)|what is (?P<x2>.+)'s capital", "capital"),
+        (
+            r"(?:what is the |which city is the |tell me the )capital(?: city)? of (?P<x>.+)|what is (?P<x2>.+)'s capital",
+            "capital",
+        ),
         (r"who wrote (?P<x>.+)|who is the author of (?P<x2>.+)", "made by whom write"),
+        (
+            r"who invented (?P<x>.+)|who (?:is|was) the inventor of (?P<x2>.+)",
+            "made by whom invent",
+        ),
         (r"what does (?P<x>.+) mean|what is the meaning of (?P<x2>.+)", "meaning"),
         (r"how (?:do you|do i|to) say (?P<x>.+ in \w+)", "say"),
+        (r"(?P<x>what time is it|what is the time)(?: now)?", "time now"),
         (r"how tall is (?P<x>.+)|what is the height of (?P<x2>.+)", "size tall"),
-        (r"how far is it from (?P<x>.+ to .+)|what is the distance from (?P<x2>.+ to .+)", "distance"),
+        (
+            r"how far is it from (?P<x>.+ to .+)|what is the distance from (?P<x2>.+ to .+)",
+            "distance",
+        ),
         (r"(?:turn|switch) on (?P<x>(?:the )?.+)|(?:turn|switch) (?P<x2>.+) on", "on"),
         (r"(?:turn|switch) off (?P<x>(?:the )?.+)|(?:turn|switch) (?P<x2>.+) off", "off"),
     )
@@ -244,6 +339,22 @@ def _english(text: str) -> Framed | None:
     for pattern, frame in _ENGLISH:
         match = pattern.fullmatch(text)
         if match:
+            if frame in ("on", "off"):
+                return frame, _lamp(_got(match, "x"))
+            if frame == "time now":
+                return frame, ()
             about = re.sub(r"\bone\b", "1", _got(match, "x"))
-            return frame, tuple(re.sub("^the ", "", about).split(" ")) if frame in ("on", "off") else (about,)
+            return frame, (about,)
     return None
+
+
+def _lamp(what: str) -> Tokens:
+    """the light in the kitchen as kitchen light."""
+    placed = re.fullmatch(
+        r"(?:the )?(?P<device>\w+) in (?:the )?(?P<room>kitchen|bedroom|bathroom|living room|dining room|garage|study"
+        r"|hallway|office)",
+        what,
+    )
+    return tuple(
+        re.sub("^the ", "", f"{placed['room']} {placed['device']}" if placed else what).split(" ")
+    )

@@ -25,7 +25,8 @@ Ground = Literal["same text", "same meaning", "function words", "different"]
 
 _NUMERAL: Final = re.compile(r"[-\d./%]+|[零一二两三四五六七八九十百千万几]+")
 #: Words that a question with its own question word may have or not.
-_LIGHT: Final = frozenset({"到底", "究竟", "请", "啊", "呀", "哦", "一下", "1下", "那么", "话说"})
+_LIGHT: Final = frozenset({"到底", "究竟", "话说"})
+_ASKED: Final = frozenset({"什么", "谁", "哪里", "哪些", "哪个", "多久", "多少", "怎么", "为什么"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,7 @@ class Judgement:
     reason: str
 
 
-def judge(
-    question: str, candidate: str, wake_words: tuple[str, ...] = WAKE_WORDS
-) -> Judgement:
+def judge(question: str, candidate: str, wake_words: tuple[str, ...] = WAKE_WORDS) -> Judgement:
     """Whether the answer to `candidate` answers `question`."""
     return compare(canonical(question, wake_words), canonical(candidate, wake_words))
 
@@ -63,21 +62,33 @@ def _bare(form: Canonical) -> Tokens:
     """The words without those that change nothing in a question with a question word."""
     if not WH.search(form.text):
         return form.parts
-    parts = [part for part in form.parts if part not in _LIGHT]
     kept: list[str] = []
-    for at, part in enumerate(parts):
-        following = parts[at + 1] if at + 1 < len(parts) else ""
-        # 中国有多少人 is 中国多少人; 电话是多少 is 电话多少
-        if part in ("有", "是") and following in ("多少", "多少钱") and kept:
-            continue
-        kept.append(part)
+    for at, part in enumerate(form.parts):
+        following = form.parts[at + 1 :]
+        if not (part in _LIGHT or (kept and _says_nothing(part, kept, following))):
+            kept.append(part)
     return tuple(kept)
+
+
+def _says_nothing(part: str, before: list[str], after: Tokens) -> bool:
+    """电话是多少 is 电话多少, 猫一般吃什么 is 猫吃什么, 人为什么要睡觉 is 人为什么睡觉."""
+    if part == "是":
+        return bool(after) and after[0] in ("多少", "多少钱")
+    if part in ("都", "一般", "通常"):
+        # only of the one that is asked about: 谁都会, 不都是, 所有人都 say something
+        whole = not ({"不", "没", "没有", "所有", "全", "每"} | _ASKED) & set(before)
+        return whole and bool(_ASKED & set(after))
+    if part in ("大概", "大约"):
+        return any(word.startswith("多") for word in after)
+    return part == "要" and "为什么" in before and after[:1] not in ((), ("不",), ("别",))
 
 
 def _difference(first: Canonical, second: Canonical) -> tuple[str, str]:
     """The first kind of difference, and both sides of it."""
     a, b = _words(first), _words(second)
-    numbers = _sides([w for w in a if _NUMERAL.fullmatch(w)], [w for w in b if _NUMERAL.fullmatch(w)])
+    numbers = _sides(
+        [w for w in a if _NUMERAL.fullmatch(w)], [w for w in b if _NUMERAL.fullmatch(w)]
+    )
     if numbers:
         return "number", f"number: {numbers}"
     for kind, members in CLASSES:

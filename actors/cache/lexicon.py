@@ -133,6 +133,9 @@ SYNONYMS: Final = {
     "德文": "德语",
     "俄文": "俄语",
     "能够": "能",
+    "炒鸡蛋": "炒蛋",
+    "里面": "里",
+    "里边": "里",
 }
 
 #: Nouns that 的 only links: 中国的首都, 长江的长度. Between other words it may say more.

@@ -24,7 +24,20 @@ _WELL_FORMED: Final = re.compile(
 )
 #: Numerals by the tagger that are adverbs or parts of names.
 _NO_NUMBER: Final = frozenset(
-    {"一下", "一些", "一样", "一起", "一共", "一半", "一会", "一会儿", "一直", "一定", "一般", "十分"}
+    {
+        "一下",
+        "一些",
+        "一样",
+        "一起",
+        "一共",
+        "一半",
+        "一会",
+        "一会儿",
+        "一直",
+        "一定",
+        "一般",
+        "十分",
+    }
     | {"千万", "万一", "第一时间", "一边", "一点", "一点儿", "一路", "万分", "百般", "一旦", "一生"}
 )
 _UNIT: Final = (
@@ -35,7 +48,9 @@ _UNIT: Final = (
 _PLAIN: Final = re.compile(rf"[{_RUN}]+(?!分之)")
 _PERCENT: Final = re.compile(rf"百分之([{_RUN}点\d.]+)")
 _FRACTION: Final = re.compile(rf"([{_RUN}\d]+)分之([{_RUN}\d]+)")
-_DECIMAL: Final = re.compile(rf"([{_RUN}]*[零〇一二两三四五六七八九十百]|\d+)点([零〇一二三四五六七八九]+)")
+_DECIMAL: Final = re.compile(
+    rf"([{_RUN}]*[零〇一二两三四五六七八九十百]|\d+)点([零〇一二三四五六七八九]+)"
+)
 _CLOCK: Final = re.compile(r"(\d{1,2})点(?:(半)|([一123])刻|(\d{1,2})分?(?![\d刻])|(整|钟(?!头)))")
 _HOURS: Final = re.compile(r"(\d+)个?半(?:个)?(?:小时|钟头)|(?<![\d个])半个?(?:小时|钟头)")
 _WEEKDAY: Final = re.compile(r"^(?:周|星期|礼拜)([一二三四五六日天1-7])$")
@@ -78,9 +93,10 @@ def _numeral(word: str, kind: str) -> bool:
         return False
     if kind in ("m", "mq", "t"):
         return True
-    return re.fullmatch(f"[{_RUN}]+", word) is not None or re.fullmatch(
-        rf"[{_RUN}]+(?:楼|层|年级|岁|号|加|减|乘|除)", word
-    ) is not None
+    return (
+        re.fullmatch(f"[{_RUN}]+", word) is not None
+        or re.fullmatch(rf"[{_RUN}]+(?:楼|层|年级|岁|号|加|减|乘|除)", word) is not None
+    )
 
 
 def _word(word: str) -> str:
@@ -101,7 +117,7 @@ def _convert(run: str, following: str) -> str:
             return match[0]  # 十几, 三十多: no one number
         if match[0] == "两" and not re.match(_UNIT, rest):
             return match[0]
-        if match[0] == "两" and rest[:1] == "月":
+        if match[0] == "两" and rest[:1] in ("月", "楼", "号"):
             return match[0]  # two months, while 二月 is February
         return _read(match[0], rest) or match[0]
 

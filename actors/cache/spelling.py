@@ -31,7 +31,7 @@ WH: Final = re.compile(
     r"|(?<![可还但总于功性机])([能会是有要对行想该])不\1|(?<!没)有没有|可不可以"
     r"|\b(?:who|what|where|when|why|which|how|whose)\b"
 )
-_QUOTES: Final = re.compile("[\u201c\u201d\"「」『』《》〈〉【】\\[\\]（）()`]")
+_QUOTES: Final = re.compile('[\u201c\u201d"「」『』《》〈〉【】\\[\\]（）()`]')
 _COMMAS: Final = re.compile(r"(?<![a-z0-9])\.|\.(?![a-z0-9])|[，,、；;。！!：:…—～~·｜|]")
 _ENGLISH_POLAR: Final = re.compile(
     r"(?:is|are|am|was|were|do|does|did|can|could|will|would|should|has|have|had|may|must) "

@@ -17,14 +17,21 @@ from actors.cache.spelling import WH, is_mention
 IMPERATIVE: Final = re.compile(
     r"(?:打开|开启|开一下|关闭|关掉|关上|关一下|开灯|关灯|播放|放一?[首段点]|来一?[首段点个]|讲|说一?[个段]|唱|调[大小高低到成]"
     r"|把|将|设置|设定|设一?个|定一?个|定\d|提醒我|叫我|查|找|搜索|推荐|介绍|解释|翻译|计算|算|背|念|朗读|告诉我|停止|暂停"
-    r"|继续|切换|换|打电话|发|读一下|写|增大|减小|提高|降低|增加|减少|出一?[个道]|拉开|拉上|编|做一?个)(?![的得]|们)"
+    r"|继续|切换|换|打电话|发[送短消微邮]|读一下|写|增大|减小|提高|降低|增加|减少|出一?[个道]|拉开|拉上|编|做一?个)(?![的得]|们)"
+)
+#: The same where only the assistant's name stands before it: 小智发烧 is no request.
+_CALLED_TO: Final = re.compile(
+    r"打开|开启|关闭|关掉|关上|开灯|关灯|播放|放1?一?[首段]|[来讲]一?[首段个]|讲[故笑]|唱一?首|唱歌|调[大小高低到]|把|设置"
+    r"|定一?个|提醒我|叫我|推荐|介绍|解释|翻译|计算|停止|暂停|切换|打电话"
 )
 _FOR_ME: Final = re.compile(
     r"(?:讲|说一?个|唱|播放|放一?[首段点]|来一?[首段点个]|打开|开一下|关闭|关掉|关上|关一下|开灯|关灯|查|推荐|介绍|解释|念|读"
     r"|背|把|将|调|设|定|算|翻译|出一?[个道]|编)(?![的得])"
 )
 _SOUND: Final = re.compile("[嗯呃噢诶欸唔]+")
-_FILLERS: Final = frozenset({"啊", "哦", "喔", "额", "哎", "哎呀", "哎哟", "唉", "诶", "呃呃", "嗯嗯"})
+_FILLERS: Final = frozenset(
+    {"啊", "哦", "喔", "额", "哎", "哎呀", "哎哟", "唉", "诶", "呃呃", "嗯嗯"}
+)
 _THAT: Final = re.compile(r"(?:那个|就是)，|那个(?=那个|请|你|我|帮|把|给我|现在|今天|嗯|呃)")
 #: What follows a name or a sound that is itself the subject of the sentence.
 _SUBJECT: Final = re.compile(
@@ -37,14 +44,19 @@ _PREDICATE: Final = re.compile(
 _CALLED_ON: Final = re.compile(r"，|请|帮我|麻烦|给我|告诉我|你")
 _EVENT: Final = re.compile("[了过着吗得]|谁|什么|怎么|哪")
 _I_ASK: Final = re.compile(
-    r"(?:(?:麻烦|我想|我要|想)?(?:请问|问)(?:一下|下|你)+|我想请问|我?很?想(?:要)?(?:知道|了解)(?:一下|下)?)，?"
+    r"(?:(?:麻烦|我想|我要|想)?(?:请问|问)(?:你(?=一下))?(?:一下|下)|我想请问(?:一下|下)?"
+    r"|我?很?想(?:要)?(?:知道|了解)(?:一下|下)?)，?"
 )
 _TELL_ME: Final = re.compile(
     r"(?:请|麻烦)?你?(?P<able>能不能|可不可以|能|可以|可否)?请?"
-    r"(?:告诉我(?:一下|一声|下)?|[跟和给]我[说讲](?:一下|下|说|讲))，?"
+    r"(?:告诉我(?!们)(?:一下|一声|下)?|[跟和给]我[说讲](?:一下|下|说|讲))，?"
 )
 _DO_YOU_KNOW: Final = re.compile(
     r"(?:请问)?你(?:知不知道|知道)，?(?!什么(?!是|叫|时候|地方)|哪些|多少(?!钱)|几(?!点|号))"
+)
+#: Left over, these would ask nothing: 我想知道什么.
+_BARE: Final = frozenset(
+    {"什么", "谁", "哪里", "哪儿", "哪个", "怎么", "为什么", "怎么办", "多少", "怎么样", "什么时候"}
 )
 _HELP: Final = re.compile(
     r"(?:请|麻烦|劳烦|拜托)?你?(?P<able>能不能|可不可以|能|可以|可否)?(?:请|麻烦)?"
@@ -60,15 +72,19 @@ _LATER: Final = re.compile("用|怎么|[英日法德韩俄][语文]|把|翻译")
 _ENGLISH: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?:hey|hi|ok|okay|well|um|uh|so)(?:，| )(?=.)",
-        r"(?:(?:can|could|would|will) you )?(?:please )?(?:tell me|do you know|i want to know)"
-        r" (?=(?:who|what|where|when|why|which|how) )",
-        r"please (?=.)",
+        r"(?:hey|hi|ok|okay|well|um|uh)(?:，| )(?=\S+ \S+ \S+)",
+        r"(?:(?:can|could|would|will) you )?(?:please )?(?:tell me|i want to know)"
+        r" (?=(?:who|what|where|when|why|which|how) )|do you know (?=(?:who|what|where|when|why|which) (?!to )"
+        r"|how \w+ .+ (?:is|are|was|were)$)",
+        r"please (?=(?:turn|switch|tell|set|remind|wake|read|sing|give|show|play|stop|pause|open|close|call|say"
+        r"|explain|translate|repeat|start|find|help|do|can|could|would|who|what|where|when|why|how) )",
         r"(?:can|could|would|will) you (?=please |(?:turn|switch) (?:on|off|up|down|the)|tell me|set an?"
         r" |remind me|wake me|read me|sing me|give me|show me)",
     )
 )
-_ENGLISH_THANKS: Final = re.compile(r"(?:，| )(?:please|thank you|thanks)$")
+_ENGLISH_THANKS: Final = re.compile(
+    r"(?<=\w )(?<! to )(?<!you )(?<! i )(?<!who )(?<!no )(?<!and )(?<!or )(?:please|thank you|thanks)$|，(?:please|thank you|thanks)$"
+)
 
 
 def unwrap(text: str, wake_words: Sequence[str]) -> str:
@@ -92,11 +108,13 @@ def _without_call(text: str, wake_words: Sequence[str]) -> str:
             if _SUBJECT.match(rest) or (not called and _PREDICATE.match(rest)):
                 return text
             return rest
-    for name in {word[: len(word) // 2] for word in wake_words if word == word[: len(word) // 2] * 2}:
+    for name in {
+        word[: len(word) // 2] for word in wake_words if word == word[: len(word) // 2] * 2
+    }:
         rest = text.removeprefix(name)
         if rest == text or is_mention(rest):
             continue
-        if _CALLED_ON.match(rest) or (IMPERATIVE.match(rest) and not _EVENT.search(rest)):
+        if _CALLED_ON.match(rest) or (_CALLED_TO.match(rest) and not _EVENT.search(rest)):
             return rest
     return text
 
@@ -132,7 +150,7 @@ def _without_asking(text: str) -> str:
             rest = rest[:-1]
         elif knows and "知不知道" not in match[0]:
             continue  # 你知道什么秘密 asks what you know
-        if len(rest) > 1 and WH.search(rest) and not _SUBJECT.match(rest):
+        if rest not in _BARE and WH.search(rest) and not _SUBJECT.match(rest):
             return rest
     return text
 
@@ -167,7 +185,8 @@ def _without_end(text: str) -> str:
         return text  # 用英语怎么说谢谢: the end is what is asked about
     text = _TAIL.sub("", text)
     if not is_mention(text):
-        text = _THANKS.sub("", text) or text
+        rest = _THANKS.sub("", text)
+        text = rest if WH.search(rest) or IMPERATIVE.match(rest) or _HELP.match(rest) else text
     if len(text) > 3 and text.endswith("呢") and WH.search(text):
         return text[:-1]
     modal = re.search("(?<![了是对好的行不])[吧呗]$", text)

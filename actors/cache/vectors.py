@@ -1,0 +1,100 @@
+"""Which stored vectors are nearest to this one: exact enough, and within milliseconds.
+
+Pure. Every vector is kept twice: as one bit a dimension, after a fixed rotation
+that spreads what it says over all of them (Charikar's sign hashing), and in half
+precision. A search counts differing bits over all rows, then takes the true
+cosine of the best few hundred. 50 000 rows of 512: 3 MB of codes, 51 MB of
+vectors, grown in steps as they fill.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Rows whose cosine is computed after the count of bits.
+RERANKED: Final = 200
+_FIRST_ROWS: Final = 1024
+
+
+def _rotation(width: int) -> NDArray[np.float32]:
+    """A Hadamard matrix with columns flipped by a hash: orthogonal, and always the same."""
+    matrix = np.ones((1, 1), dtype=np.float32)
+    while matrix.shape[0] < width:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    signs = np.array(
+        [
+            1.0 if hashlib.blake2b(b"sign %d" % at, digest_size=1).digest()[0] & 1 else -1.0
+            for at in range(width)
+        ],
+        dtype=np.float32,
+    )
+    return matrix.astype(np.float32) * signs
+
+
+class Vectors:
+    """Up to `capacity` vectors in numbered slots; a slot is set, searched, cleared."""
+
+    def __init__(self, dimensions: int, capacity: int) -> None:
+        self.dimensions = dimensions
+        self.capacity = capacity
+        self._width = max(64, 1 << max(dimensions - 1, 1).bit_length())
+        self._rotation = _rotation(self._width)
+        rows = min(capacity, _FIRST_ROWS)
+        self._codes = np.zeros((rows, self._width // 64), dtype=np.uint64)
+        self._rows = np.zeros((rows, dimensions), dtype=np.float16)
+        self._group = np.full(rows, -1, dtype=np.int32)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._codes.nbytes + self._rows.nbytes + self._group.nbytes
+
+    def set(self, slot: int, vector: NDArray[np.float32], group: int) -> None:
+        """Store a unit vector; `group` keeps apart what must not be found together."""
+        self._grow(slot)
+        self._codes[slot] = self._code(vector)
+        self._rows[slot] = vector
+        self._group[slot] = group
+
+    def clear(self, slot: int) -> None:
+        if slot < len(self._group):
+            self._group[slot] = -1
+
+    def get(self, slot: int) -> NDArray[np.float32]:
+        return self._rows[slot].astype(np.float32)
+
+    def nearest(
+        self, vector: NDArray[np.float32], group: int, count: int, at_least: float
+    ) -> list[tuple[int, float]]:
+        """Slots of this group by falling cosine, at most `count`, none below `at_least`."""
+        distance = np.bitwise_count(self._codes ^ self._code(vector)).sum(axis=1, dtype=np.int32)
+        distance[self._group != group] = self._width + 1
+        if len(distance) > RERANKED:
+            near = np.argpartition(distance, RERANKED)[:RERANKED]
+        else:
+            near = np.arange(len(distance))
+        near = near[distance[near] <= self._width]
+        cosine = self._rows[near].astype(np.float32) @ vector
+        order = np.lexsort((near, -cosine))[:count]
+        return [(int(near[at]), float(cosine[at])) for at in order if cosine[at] >= at_least]
+
+    def _code(self, vector: NDArray[np.float32]) -> NDArray[np.uint64]:
+        padded = np.zeros(self._width, dtype=np.float32)
+        padded[: self.dimensions] = vector
+        return np.packbits(self._rotation @ padded > 0).view(np.uint64)
+
+    def _grow(self, slot: int) -> None:
+        rows = len(self._group)
+        if slot < rows:
+            return
+        if slot >= self.capacity:
+            raise IndexError(f"slot {slot} is beyond the capacity of {self.capacity} vectors")
+        more = min(self.capacity, max(rows * 2, slot + 1)) - rows
+        self._codes = np.vstack(
+            [self._codes, np.zeros((more, self._codes.shape[1]), dtype=np.uint64)]
+        )
+        self._rows = np.vstack([self._rows, np.zeros((more, self.dimensions), dtype=np.float16)])
+        self._group = np.concatenate([self._group, np.full(more, -1, dtype=np.int32)])
