@@ -18,6 +18,8 @@ from typing import Any
 
 from actors import log
 from actors.base import BaseActor, handles
+from actors.effects import Effect, Note, ToRouter, ToWorker
+from actors.leased import LeasedJob, Patience
 from actors.messages import (
     Address,
     Busy,
@@ -31,8 +33,6 @@ from actors.messages import (
     TurnId,
     WorkFailed,
 )
-from actors.session.effects import Effect, Note, ToRouter, ToWorker
-from actors.session.leased import LeasedJob, Patience
 
 #: Nobody could speak: try again so much later.
 RETRY_S = 5.0

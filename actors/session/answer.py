@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from actors.effects import SendFrame
+from actors.leased import LeasedJob
 from actors.messages import ClauseReady, FramesReady, Generate, Generated, Synthesise
-from actors.session.effects import SendFrame
-from actors.session.leased import LeasedJob
 from actors.session.playout import Frame, Playout
 from actors.session.words import joined
 from actors.session.work import GaveUp, TurnWork

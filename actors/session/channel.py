@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.effects import Effect, Note, SendText
 from actors.session.checkpoint import SessionState
-from actors.session.effects import Effect, Note, SendText
 from actors.wire import outbound
 from actors.wire.frames import FrameError, decode_frame
 from actors.wire.inbound import (

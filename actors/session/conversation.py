@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from actors.effects import CloseConnection, Effect, Note
 from actors.session.attention import Attention, BargedIn, Began, Ended, Grew
 from actors.session.channel import Channel, Wish
 from actors.session.checkpoint import SessionState
-from actors.session.effects import CloseConnection, Effect, Note
 from actors.session.turn import Stage, Turn
 from actors.session.turns import Turns
 from actors.session.words import is_one_of

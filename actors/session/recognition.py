@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.leased import LeasedJob
 from actors.messages import Partial, Recognise, Recognised, SpeechChunk, SpeechEnded
-from actors.session.leased import LeasedJob
 from actors.session.work import GaveUp, TurnWork
 
 #: 16 kHz, 16 bit, mono.

@@ -16,12 +16,7 @@ from typing import Any
 
 from actors import log
 from actors.descriptors import DescriptorStore, Kept
-from actors.engine import EngineThread
-from actors.messages import Address, TurnRecord
-from actors.session.checkpoint import Checkpoint
-from actors.session.connection import BinaryMessage, Closed, DeviceConnection, TextMessage
-from actors.session.conversation import Conversation
-from actors.session.effects import (
+from actors.effects import (
     CloseConnection,
     Effect,
     Note,
@@ -31,6 +26,11 @@ from actors.session.effects import (
     ToWorker,
     TurnEnded,
 )
+from actors.engine import EngineThread
+from actors.messages import Address, TurnRecord
+from actors.session.checkpoint import Checkpoint
+from actors.session.connection import BinaryMessage, Closed, DeviceConnection, TextMessage
+from actors.session.conversation import Conversation
 from actors.wire.frames import encode_frame
 from cfg.model import Settings
 

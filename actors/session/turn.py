@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, get_args
 
+from actors.effects import Effect, TurnEnded
 from actors.messages import (
     ClauseReady,
     FramesReady,
@@ -29,7 +30,6 @@ from actors.messages import (
     TurnRecord,
 )
 from actors.session.answer import Answer
-from actors.session.effects import Effect, TurnEnded
 from actors.session.recognition import Recognition
 from actors.session.words import is_one_of, joined
 from actors.session.work import LeaseNews, TurnWork

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from actors.effects import Effect
 from actors.messages import TurnId
 from actors.session.checkpoint import SessionState
-from actors.session.effects import Effect
 from actors.session.turn import Setting, Stage, Turn
 from cfg.model import Settings
 

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from actors.effects import Effect, Note, SendText
+from actors.leased import LeasedJob, Patience
 from actors.messages import Busy, Kind, Leased, LeaseLost, TurnId, WorkFailed
-from actors.session.effects import Effect, Note, SendText
-from actors.session.leased import LeasedJob, Patience
 from cfg.model import Settings
 
 #: Called once when nobody could do a job: the reason, whether for want of a slot, and now.

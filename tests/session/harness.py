@@ -21,12 +21,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from actors.messages import (
-    TurnRecord,
-)
-from actors.session.checkpoint import SessionState
-from actors.session.conversation import Conversation
-from actors.session.effects import (
+from actors.effects import (
     CloseConnection,
     Note,
     SendFrame,
@@ -35,6 +30,11 @@ from actors.session.effects import (
     ToWorker,
     TurnEnded,
 )
+from actors.messages import (
+    TurnRecord,
+)
+from actors.session.checkpoint import SessionState
+from actors.session.conversation import Conversation
 from actors.wire.frames import encode_frame
 from cfg.model import Dialogue, Settings
 from tests.session.scripted import Script, Wire, packets

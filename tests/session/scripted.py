@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from actors.audio.opus import Encoder
+from actors.effects import CloseConnection, SendFrame
 from actors.messages import Lease
-from actors.session.effects import CloseConnection, SendFrame
 
 #: A first byte that says: one Opus frame of 60 ms.
 OPUS_60_MS = bytes([11 << 3])

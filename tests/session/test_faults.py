@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from actors.leased import MAX_TRIES
 from actors.messages import (
     Busy,
     ClauseReady,
@@ -19,7 +20,6 @@ from actors.messages import (
     TurnId,
     WorkFailed,
 )
-from actors.session.leased import MAX_TRIES
 from actors.session.turn import Turn
 from cfg.model import Deadlines, Settings
 from tests.session.harness import MODES, World, at_stage, talking

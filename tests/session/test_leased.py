@@ -6,9 +6,9 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.effects import Effect, ToRouter, ToWorker
+from actors.leased import ASK_AGAIN_S, MAX_TRIES, REPLACEMENT_S, LeasedJob, Patience
 from actors.messages import Busy, Cancel, Lease, Leased, LeaseLost, Release, TurnId, WorkFailed
-from actors.session.effects import Effect, ToRouter, ToWorker
-from actors.session.leased import ASK_AGAIN_S, MAX_TRIES, REPLACEMENT_S, LeasedJob, Patience
 
 TURN = TurnId("s", 1)
 

@@ -13,10 +13,10 @@ import pytest
 from websockets.frames import Opcode
 
 from actors.descriptors import Kept
+from actors.effects import SendText
 from actors.messages import Lease, Release, TurnRecord
 from actors.session.checkpoint import Checkpoint
 from actors.session.connection import MAX_OUTPUT_BYTES
-from actors.session.effects import SendText
 from actors.session.serving import Serving
 from cfg.model import Settings
 from tests.session.loopback import Line, text

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from actors.effects import Effect, Note, ToRouter, ToWorker
 from actors.messages import (
     Address,
     Busy,
@@ -29,7 +30,6 @@ from actors.messages import (
     TurnId,
     WorkFailed,
 )
-from actors.session.effects import Effect, Note, ToRouter, ToWorker
 
 #: Tries in all: the first, another engine, and one for a worker that died.
 MAX_TRIES = 3
