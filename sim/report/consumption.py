@@ -23,7 +23,7 @@ OTHERS: Final = "others"
 Measure = Callable[[ActorSample], float | None]
 
 
-def actor_names(samples: Sequence[ResourceSample], measure: Measure, most: int = 7) -> list[str]:
+def actor_names(samples: Sequence[ResourceSample], measure: Measure, most: int = 8) -> list[str]:
     """The dearest actors by their mean, then `OTHERS` if there are more."""
     sums: dict[str, float] = defaultdict(float)
     for sample in samples:
