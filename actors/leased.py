@@ -12,6 +12,7 @@ router (`Busy`), lost with its worker.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -75,7 +76,8 @@ class LeasedJob:
         out: list[Effect],
         prefer: str = "",
     ) -> None:
-        """`work(job)` returns the messages that start the work, from its beginning.
+        """`work(job)` returns the messages that start the work, from its beginning; none
+        yet when the lease was taken ahead: `give` them later.
 
         `gave_up(reason, busy, now)` is called once, when no try is left; `busy` tells
         that nobody had a free slot.
@@ -110,6 +112,13 @@ class LeasedJob:
     def send(self, message: Any) -> None:
         """More for the worker; call it only while `working`."""
         self._out.append(ToWorker(self._worker, message))
+
+    def give(self, pieces: list[Any], now: float) -> None:
+        """Start the work of a lease that was taken ahead; the first result is due now on."""
+        self._began = now
+        self._deadline = now + self.first_s
+        for piece in pieces:
+            self.send(piece)
 
     @property
     def working(self) -> bool:
@@ -163,10 +172,10 @@ class LeasedJob:
             message.address,
             message.worker,
         )
-        self._began, self._first_ms = now, 0.0
-        self._deadline = now + self.first_s
-        for piece in self._work(self.number):
-            self.send(piece)
+        self._first_ms, self._deadline = 0.0, math.inf
+        pieces = self._work(self.number)
+        if pieces:
+            self.give(pieces, now)
 
     def busy(self, message: Busy, now: float) -> None:
         if message.request != self.number or self.stage is not Stage.LEASING:

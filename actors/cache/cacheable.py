@@ -89,7 +89,32 @@ _LEANING: Final = re.compile(
     r"|\b(?:it|that|this|those|these|he|she|they|him|them|again|another|continue|more|also)\b|^(?:and|so|then|but|why|what about|how about)\b.{0,20}$"
 )
 _CONNECTING: Final = frozenset(
-    "那 那么 还有 然后 接着 继续 再 又 所以 但是 可是 另外 不是 是的 对 好 好的 嗯 行 不 不要 不用 还 也".split()
+    [
+        "那",
+        "那么",
+        "还有",
+        "然后",
+        "接着",
+        "继续",
+        "再",
+        "又",
+        "所以",
+        "但是",
+        "可是",
+        "另外",
+        "不是",
+        "是的",
+        "对",
+        "好",
+        "好的",
+        "嗯",
+        "行",
+        "不",
+        "不要",
+        "不用",
+        "还",
+        "也",
+    ]
 )
 _NOT_LEANING: Final = re.compile(
     r"(?:它|他|她)(?:们)?是什么字|其他|吉他|它山之石|他乡|^what is it like to\b|what time is it|^再见"

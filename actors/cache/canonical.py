@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.cache.commands import command, plain_command
-from actors.cache.frames import about_words, question
+from actors.cache.frames import question
+from actors.cache.mentions import about_words
 from actors.cache.normalise import WAKE_WORDS, normalise
 from actors.cache.phrases import Tokens, phrase
 from actors.cache.spelling import is_mention

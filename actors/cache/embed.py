@@ -13,6 +13,7 @@ it does; how the figure was calibrated is in the measurement of `tests.cache.qua
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -148,8 +149,8 @@ class SentenceEmbedder:
                 " or name one on the hub, or choose the n-gram embedder"
             )
         try:
-            import sentence_transformers
-            import torch
+            library = importlib.import_module("sentence_transformers")
+            torch = importlib.import_module("torch")
         except ImportError as error:
             raise EmbedderUnavailable(
                 f"sentence-transformers cannot be imported ({error}): install it with"
@@ -157,7 +158,7 @@ class SentenceEmbedder:
             ) from error
         torch.set_num_threads(self._threads)
         try:
-            model = sentence_transformers.SentenceTransformer(
+            model = library.SentenceTransformer(
                 str(Path(self._where).expanduser()) if looks_local else self._where,
                 device="cpu",
                 local_files_only=self._offline,

@@ -11,139 +11,52 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from actors.cache.lexicon import KIN, LANGUAGES
+from actors.cache.english import NUMBER, english, total
+from actors.cache.framing import PRONOUNS, Framed, Match, got
+from actors.cache.lexicon import KIN
 from actors.cache.libraries import words
-from actors.cache.phrases import Tokens, phrase
+from actors.cache.phrases import phrase
 from actors.cache.spelling import WH
 
-Framed = tuple[str, Tokens]
-Match = re.Match[str]
-
-_LANGUAGE: Final = "|".join(
-    sorted((word for word in LANGUAGES if not word.isascii()), key=len, reverse=True)
-)
-_WHAT: Final = "(?:什么|啥)"
-_PRONOUN: Final = frozenset(
-    {"我", "你", "他", "她", "它", "这", "那", "我们", "你们", "他们", "这个", "那个"}
-)
-
-# --- about words: kept letter for letter -----------------------------------------
-
-_MEANING: Final = (
-    re.compile(
-        rf"(?P<x>.+?)(?:的意思是{_WHAT}|是{_WHAT}意思|{_WHAT}意思|是{_WHAT}含义|的含义是{_WHAT})"
-    ),
-    re.compile(r"(?:解释(?:一下)?)?(?P<x>.+)的意思"),
-)
-_SAYING: Final = (
-    re.compile(
-        rf"(?:把|将)?(?P<x>.+?)(?:用|的|翻译成|翻成|译成)?(?P<l>{_LANGUAGE})(?:怎么说|怎么讲|是{_WHAT}|叫{_WHAT})"
-    ),
-    re.compile(rf"用?(?P<l>{_LANGUAGE})(?:里)?(?:怎么说|怎么讲)(?P<x>.+)"),
-    re.compile(rf"用(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说|怎么用(?P<l2>{_LANGUAGE})说(?P<x2>.+)"),
-    re.compile(rf"(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说"),
-    re.compile(rf"(?:把|将)?(?P<x>.+?)(?:翻译成|翻译为|翻成|译成)(?P<l>{_LANGUAGE})"),
-)
-_SAME_LANGUAGE: Final = {f"{name}文": f"{name}语" for name in "英日法韩德俄"} | {"汉语": "中文"}
-
-
-def about_words(text: str) -> Framed:
-    """The frame of a question about words; the words themselves stay as they are."""
-    for pattern in _SAYING:
-        match = pattern.fullmatch(text)
-        if match:
-            said, language = _got(match, "x"), _got(match, "l")
-            if (said.endswith(("的", "用")) or said in ("用", "把")) or _taken_apart(text, said):
-                break
-            if said in _PRONOUN and f"{said}的" in text:
-                break  # 我的英语怎么说 may ask for 我的
-            return "say", (_SAME_LANGUAGE.get(language, language), said)
-    for pattern in _MEANING:
-        match = pattern.fullmatch(text)
-        if match and not re.search(f"{_WHAT}|谁|哪|怎么", match["x"]):
-            return "meaning", (match["x"],)
-    return "words", (re.sub(_WHAT, "什么", text),)
-
-
-def _taken_apart(text: str, said: str) -> bool:
-    """把手翻译成英语: is it 把 and 手, or 把手? The words decide."""
-    return (
-        text.startswith(("把", "将"))
-        and not said.startswith(("把", "将"))
-        and words(text)[0] not in "把将"
-    )
-
-
-# --- about things ------------------------------------------------------------------
-
-_NUMBER: Final = r"-?\d+(?:\.\d+)?(?:/\d+)?%?"
-_OPERATORS: Final = {
-    **{"加": "+", "加上": "+", "减": "-", "减去": "-", "乘": "*", "乘以": "*", "乘上": "*"},
-    **{
-        "除以": "÷",
-        "plus": "+",
-        "minus": "-",
-        "times": "*",
-        "multiplied by": "*",
-        "divided by": "÷",
-    },
-}
 _SUM: Final = re.compile(
-    rf"(?:计算|算)?(?:一下)?(?P<a>{_NUMBER})(?P<op>加上?|减去?|乘[以上]?|除以)(?P<b>{_NUMBER})"
+    rf"(?:计算|算)?(?:一下)?(?P<a>{NUMBER})(?P<op>加上?|减去?|乘[以上]?|除以)(?P<b>{NUMBER})"
     r"(?:(?:等于|是|得|结果是|的结果是|合)(?:几|多少))?"
-)
-_ENGLISH_SUM: Final = re.compile(
-    rf"(?:what is |how much is |calculate )?(?P<a>{_NUMBER}|one) (?P<op>plus|minus|times|multiplied by|divided by)"
-    rf" (?P<b>{_NUMBER}|one)"
 )
 _CAPITAL: Final = r"(?:是|在)(?:哪里|哪个城市|哪座城市|哪|什么城市|什么)"
 _UNITS: Final = (
     "公里|千米|米|分米|厘米|毫米|千克|公斤|克|毫克|斤|两|吨|小时|分钟|秒|天|周|月|年|升|毫升|英里|英尺|英寸|寸|尺"
     "|里|亩|平方米|平方公里|立方米|公顷|元|角|分|度|世纪|季度"
 )
-_SIZES: Final = {
-    **{
-        "高度": "高",
-        "长度": "长",
-        "宽度": "宽",
-        "深度": "深",
-        "重量": "重",
-        "身高": "高",
-        "体重": "重",
-    },
-    **{
-        "全长": "长",
-        "海拔": "海拔",
-        "面积": "面积",
-        "人口": "人口",
-        "寿命": "寿命", "活": "寿命",
-        "年龄": "年龄",
-        "速度": "快",
-    },
-}
+_SIZES: Final = dict(
+    pair.split(":")
+    for pair in [
+        "高度:高",
+        "长度:长",
+        "全长:长",
+        "宽度:宽",
+        "深度:深",
+        "重量:重",
+        "身高:高",
+        "体重:重",
+        "海拔:海拔",
+        "面积:面积",
+        "人口:人口",
+        "寿命:寿命",
+        "活:寿命",
+        "速度:快",
+    ]
+)
 _VERBS: Final = "写|发明|发现|画|创造|设计|唱|演|建|建造|修建|创立|创办|提出|导演|编|作"
 _COOK: Final = "做|煮|炒|洗|养|种|用|修|包|折|泡|烤|蒸"
 #: Who may be the one that does it: 公司怎么做 is not 怎么做公司.
 _DOER: Final = re.compile("[人员家司师长者方府校国客民友们院店]$")
 
 
-def _got(match: Match, name: str) -> str:
-    """A named group, or its second place in the pattern (x, x2)."""
-    groups = match.groupdict()
-    return groups.get(name) or groups.get(f"{name}2") or groups.get(f"{name}3") or ""
-
-
-def _sum(match: Match) -> Framed | None:
-    a, b, operator = match["a"], match["b"], _OPERATORS[match["op"]]
-    # a sum and a product are the same both ways round; a difference is not
-    return "sum", (*(sorted((a, b)) if operator in "+*" else (a, b)), operator)
-
-
 def _one(frame: str) -> Callable[[Match], Framed | None]:
     """A frame about one thing, X."""
 
     def build(match: Match) -> Framed | None:
-        about = _got(match, "x")
+        about = got(match, "x")
         if WH.search(about) or about.endswith(
             ("的", "不", "没", "也", "都", "只", "就", "才", "还", "到底")
         ):
@@ -154,37 +67,35 @@ def _one(frame: str) -> Callable[[Match], Framed | None]:
 
 
 def _definition(match: Match) -> Framed | None:
-    if _got(match, "x") in _PRONOUN and ("东西" in match[0] or match[0].startswith("什么")):
+    if got(match, "x") in PRONOUNS and ("东西" in match[0] or match[0].startswith("什么")):
         return None  # 你是什么东西 asks for no definition; 什么是我 is not 我是什么
     return _one("what")(match)
 
 
 def _person(match: Match) -> Framed | None:
-    return (
-        None if _got(match, "x") in _PRONOUN and match[0].startswith("谁") else _one("who")(match)
-    )
+    return None if got(match, "x") in PRONOUNS and match[0].startswith("谁") else _one("who")(match)
 
 
 def _size(match: Match) -> Framed | None:
     framed = _one("size")(match)
-    name = _got(match, "size") or ("人口" if "人口" in match[0] else "")
+    name = got(match, "size") or ("人口" if "人口" in match[0] else "")
     return framed and ("size", (*framed[1], _SIZES[name] if name else match["how"]))
 
 
 def _made(match: Match) -> Framed | None:
-    if re.search("[最更很比太好多]", _got(match, "x2")):
+    if re.search("[最更很比太好多]", got(match, "x2")):
         return None  # 谁写的最好 asks for the best writer
     framed = _one("made by whom")(match)
-    verb = _got(match, "verb") or "写"
+    verb = got(match, "verb") or "写"
     return framed and (framed[0], (verb, *framed[1]))
 
 
 def _how_to(match: Match) -> Framed | None:
-    about = _got(match, "x")
-    if _DOER.search(about) or about in _PRONOUN or words(about)[-1] in KIN:
+    about = got(match, "x")
+    if _DOER.search(about) or about in PRONOUNS or words(about)[-1] in KIN:
         return None
     framed = _one("how to")(match)
-    verb = _got(match, "verb") or "做"
+    verb = got(match, "verb") or "做"
     return framed and (framed[0], (verb, *framed[1]))
 
 
@@ -192,7 +103,7 @@ def _distance(match: Match) -> Framed | None:
     a, b = match["a"], match["b"]
     if WH.search(a + b) or "到" in a + b:
         return None
-    return f"distance {_got(match, 'in')}".strip(), (*phrase(a), "→", *phrase(b))
+    return f"distance {got(match, 'in')}".strip(), (*phrase(a), "→", *phrase(b))
 
 
 def _conversion(match: Match) -> Framed | None:
@@ -206,8 +117,8 @@ def _conversion(match: Match) -> Framed | None:
 def _pair(match: Match) -> Framed | None:
     """Two things compared with each other, in either order."""
     a, b = match["a"], match["b"]
-    if re.search("[和跟与]|不|没|别|比|谁|哪|什么", a + b):
-        return None
+    if re.search("[和跟与]|不|没|别|比|谁|哪|什么|[是的被在让有把给]$", a + b) or b.endswith("是"):
+        return None  # 老人与海是谁写的 compares nothing
     what = match.groupdict().get("what")
     if what is not None and re.search("谁|哪|什么|怎么|对方", what):
         return None
@@ -217,7 +128,7 @@ def _pair(match: Match) -> Framed | None:
 
 
 def _superlative(match: Match) -> Framed | None:
-    tail = _got(match, "tail")
+    tail = got(match, "tail")
     # 最高的山是哪座山, but not 最高的山是哪个国家
     return ("what is most", phrase(match["x"])) if match["x"].endswith(tail) else None
 
@@ -246,7 +157,7 @@ _TWO: Final = r"(?P<a>.+?)[和跟与](?P<b>.+?)"
 _FRAMES: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = tuple(
     (re.compile(pattern), builder)
     for pattern, builder in (
-        (_SUM.pattern, _sum),
+        (_SUM.pattern, total),
         (
             rf"(?P<x>.+?)的?首都{_CAPITAL}|(?:哪里|哪个城市|哪座城市)是(?P<x2>.+?)的?首都",
             _one("capital"),
@@ -292,36 +203,12 @@ _FRAMES: Final[tuple[tuple[re.Pattern[str], _Builder], ...]] = tuple(
         (r"(?P<x>.+?)是谁|谁是(?P<x2>.+)", _person),
     )
 )
-_ENGLISH: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
-    (re.compile(pattern), frame)
-    for pattern, frame in (
-        (
-            r"(?:what is the |which city is the |tell me the )capital(?: city)? of (?P<x>.+)|what is (?P<x2>.+)'s capital",
-            "capital",
-        ),
-        (r"who wrote (?P<x>.+)|who is the author of (?P<x2>.+)", "made by whom write"),
-        (
-            r"who invented (?P<x>.+)|who (?:is|was) the inventor of (?P<x2>.+)",
-            "made by whom invent",
-        ),
-        (r"what does (?P<x>.+) mean|what is the meaning of (?P<x2>.+)", "meaning"),
-        (r"how (?:do you|do i|to) say (?P<x>.+ in \w+)", "say"),
-        (r"(?P<x>what time is it|what is the time)(?: now)?", "time now"),
-        (r"how tall is (?P<x>.+)|what is the height of (?P<x2>.+)", "size tall"),
-        (
-            r"how far is it from (?P<x>.+ to .+)|what is the distance from (?P<x2>.+ to .+)",
-            "distance",
-        ),
-        (r"(?:turn|switch) on (?P<x>(?:the )?.+)|(?:turn|switch) (?P<x2>.+) on", "on"),
-        (r"(?:turn|switch) off (?P<x>(?:the )?.+)|(?:turn|switch) (?P<x2>.+) off", "off"),
-    )
-)
 
 
 def question(text: str) -> Framed | None:
     """The frame of a question and what it is about, or None where it has no known form."""
     if text.isascii():
-        return _english(text)
+        return english(text)
     for pattern, builder in _FRAMES:
         match = pattern.fullmatch(text)
         if match is None:
@@ -330,31 +217,3 @@ def question(text: str) -> Framed | None:
         if framed is not None:
             return framed
     return None
-
-
-def _english(text: str) -> Framed | None:
-    match = _ENGLISH_SUM.fullmatch(text)
-    if match:
-        return _sum(match)
-    for pattern, frame in _ENGLISH:
-        match = pattern.fullmatch(text)
-        if match:
-            if frame in ("on", "off"):
-                return frame, _lamp(_got(match, "x"))
-            if frame == "time now":
-                return frame, ()
-            about = re.sub(r"\bone\b", "1", _got(match, "x"))
-            return frame, (about,)
-    return None
-
-
-def _lamp(what: str) -> Tokens:
-    """the light in the kitchen as kitchen light."""
-    placed = re.fullmatch(
-        r"(?:the )?(?P<device>\w+) in (?:the )?(?P<room>kitchen|bedroom|bathroom|living room|dining room|garage|study"
-        r"|hallway|office)",
-        what,
-    )
-    return tuple(
-        re.sub("^the ", "", f"{placed['room']} {placed['device']}" if placed else what).split(" ")
-    )

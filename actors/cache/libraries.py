@@ -7,6 +7,7 @@ while it starts, so that no question waits for them. Their results are pure.
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable
 
@@ -43,9 +44,9 @@ def _simplifier() -> Callable[[str], str]:
 def _reader() -> Callable[[str], float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it leaves its settings file open
-        import cn2an
+        read = importlib.import_module("cn2an").cn2an
 
-    return lambda text: float(cn2an.cn2an(text, "smart"))
+    return lambda text: float(read(text, "smart"))
 
 
 def load() -> None:

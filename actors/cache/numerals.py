@@ -95,7 +95,8 @@ def _numeral(word: str, kind: str) -> bool:
         return True
     return (
         re.fullmatch(f"[{_RUN}]+", word) is not None
-        or re.fullmatch(rf"[{_RUN}]+(?:楼|层|年级|岁|号|加|减|乘|除)", word) is not None
+        or re.fullmatch(rf"[{_RUN}]+(?:楼|层|年级|岁|号|度|分|元|块|斤|米|天|年|加|减|乘|除)", word)
+        is not None
     )
 
 
@@ -169,14 +170,34 @@ def _clock(match: re.Match[str]) -> str:
 _SMALL: Final = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
 _TENS: Final = {
     word: value * 10
     for value, word in enumerate(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
     )
 }
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
@@ -213,7 +234,7 @@ def _english_number(tokens: list[str]) -> tuple[int, int]:
             current, last = current + _TENS[token], 10
         elif token in _SMALL and (last >= 100 or (last == 10 and 0 < _SMALL[token] < 10)):
             current, last = current + _SMALL[token], 1
-        elif not (token == "and" and at and last in (100, 1000) and _small_next(tokens, at)):
+        elif not (tokens[at] == "and" and at and last in (100, 1000) and _small_next(tokens, at)):
             break
         at += 1
     return total + current, at

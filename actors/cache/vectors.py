@@ -64,7 +64,8 @@ class Vectors:
             self._group[slot] = -1
 
     def get(self, slot: int) -> NDArray[np.float32]:
-        return self._rows[slot].astype(np.float32)
+        row: NDArray[np.float32] = self._rows[slot].astype(np.float32)
+        return row
 
     def nearest(
         self, vector: NDArray[np.float32], group: int, count: int, at_least: float

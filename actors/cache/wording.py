@@ -110,7 +110,10 @@ def _why_first(text: str) -> str:
         return text
     subject = cut(before)
     plain = all(
-        word == "的" or kind in ("n", "ns", "nr", "nz", "nt", "t", "nrt") or word in PRONOUNS or word in KIN
+        word == "的"
+        or kind in ("n", "ns", "nr", "nz", "nt", "t", "nrt")
+        or word in PRONOUNS
+        or word in KIN
         for word, kind in subject
     )
     return f"为什么{before}{after}" if plain and len(subject) <= 4 else text

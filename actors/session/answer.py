@@ -69,8 +69,21 @@ class Answer:
         """Have a model answer the last of these (role, text) messages."""
         self._messages = messages
         self.begin(now)
-        self._llm = self._work.job("llm", self._generate, self._gave_up)
+        if self._llm is not None and self._llm.working:
+            self._llm.give(self._generate(self._llm.number), now)
+        elif self._llm is None or self._llm.ended:
+            self.prepare(now)
+
+    def prepare(self, now: float) -> None:
+        """Lease a model; what it shall answer may follow by `ask`."""
+        self._llm = self._work.job("llm", self._generate, self._modelless)
         self._llm.start(now)
+
+    def _modelless(self, reason: str, busy: bool, now: float) -> None:
+        if self._messages:
+            self._gave_up(reason, busy, now)
+        else:
+            self._llm = None  # nothing was asked yet: there will be another try
 
     def say(self, phrase: str, now: float) -> None:
         """Say this and no more, behind what is being said already."""
@@ -90,6 +103,8 @@ class Answer:
 
     def _generate(self, job: int) -> list[Any]:
         self._next_index = 0
+        if not self._messages:
+            return []
         return [Generate(self._work.turn, job, self._messages, tuple(self._clauses))]
 
     # --- from the model ---

@@ -96,6 +96,9 @@ class Turn:
         self.stage = Stage.RECOGNISING
         if self._recognition.begun:
             self._recognition.end(now)
+            if self._recognition.partial:
+                # The text is a moment away: a model's slot is asked for meanwhile.
+                self._answer.prepare(now)
         else:
             self.text_ready("", now)
 
