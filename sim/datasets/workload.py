@@ -42,7 +42,17 @@ HOURS: Final = 4.0
 SHIFT: Final = 2.7
 EXPONENT: Final = 1.05
 _WRAPPINGS: Final = (
-    *("嗯{}", "请问{}", "小智小智{}", "{}啊", "那个，{}", "我想知道{}", "请问一下{}", "呃，{}", "你知道{}吗"),
+    *(
+        "嗯{}",
+        "请问{}",
+        "小智小智{}",
+        "{}啊",
+        "那个，{}",
+        "我想知道{}",
+        "请问一下{}",
+        "呃，{}",
+        "你知道{}吗",
+    ),
 )
 
 
@@ -77,12 +87,13 @@ def intents() -> tuple[Intent, ...]:
             continue
         kind, _, rest = line.partition(" | ")
         for values in _fillings(rest, slots):
-            wordings = tuple(
-                re.sub(r"\[(\w+)\]", lambda match, v=values: v[match[1]], wording.strip())
-                for wording in rest.split(" / ")
-            )
+            wordings = tuple(_filled(wording.strip(), values) for wording in rest.split(" / "))
             found.setdefault(wordings[0], Intent(wordings[0], kind, wordings))
     return tuple(found.values())
+
+
+def _filled(wording: str, values: dict[str, str]) -> str:
+    return re.sub(r"\[(\w+)\]", lambda match: values[match[1]], wording)
 
 
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -130,7 +141,22 @@ def workload(count: int = 6000, seed: int = 7) -> tuple[Query, ...]:
 
 
 _PLACES: Final = (
-    *("北京", "上海", "广州", "深圳", "成都", "武汉", "西安", "南京", "青岛", "大连", "昆明", "拉萨", "厦门", "长沙"),
+    *(
+        "北京",
+        "上海",
+        "广州",
+        "深圳",
+        "成都",
+        "武汉",
+        "西安",
+        "南京",
+        "青岛",
+        "大连",
+        "昆明",
+        "拉萨",
+        "厦门",
+        "长沙",
+    ),
     *("贵阳", "兰州", "沈阳", "郑州", "合肥", "苏州", "三亚", "海口", "南宁", "太原", "银川"),
 )
 

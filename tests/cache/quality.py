@@ -210,24 +210,32 @@ def print_curve(part: Part, embedder: Embedder) -> None:
 def print_workload(embedder: Embedder, count: int) -> None:
     queries = workload(count)
     cacheable = sum(query.cacheable for query in queries)
-    print(f"\nworkload: {count} queries, {cacheable} cacheable, first {WARM_UP} warm up; {embedder.name}")
+    print(
+        f"\nworkload: {count} queries, {cacheable} cacheable, first {WARM_UP} warm up; {embedder.name}"
+    )
     started = time.perf_counter()
     index = AnswerIndex(embedder)
     result = replay(queries, index)
     spent_ms = (time.perf_counter() - started) / count * 1000
     total = max(result.cacheable, 1)
     print(f"  hit rate of cacheable turns {result.hit_rate:.1%}, wrong answers {len(result.wrong)}")
-    print(f"    could be at most {best_possible(queries, index.ttl_s):.1%} (first askings and expiry)")
+    print(
+        f"    could be at most {best_possible(queries, index.ttl_s):.1%} (first askings and expiry)"
+    )
     for tier in ("exact", "canonical", "semantic"):
         print(f"    {tier:<10} {result.hits[tier] / total:6.1%}")
-    print(f"  of all turns {sum(result.hits.values()) / (count - WARM_UP):.1%}; {spent_ms:.2f} ms a query")
+    print(
+        f"  of all turns {sum(result.hits.values()) / (count - WARM_UP):.1%}; {spent_ms:.2f} ms a query"
+    )
     print(f"  cacheable by the workload but kept out: {dict(result.kept_out)}")
     print(f"  not cacheable but let in: {len(result.let_in)} {sorted(set(result.let_in))[:8]}")
     for text, stored in result.wrong[:20]:
         print(f"    wrong: {text} got the answer to {stored}")
     for threshold in (0.85, 0.7):
         rate, hits, wrong = replay_cosine(queries, embedder, threshold)
-        print(f"  plain cosine {threshold:.2f}: hit rate {rate:.1%}, {wrong} wrong answers ({hits} hits)")
+        print(
+            f"  plain cosine {threshold:.2f}: hit rate {rate:.1%}, {wrong} wrong answers ({hits} hits)"
+        )
 
 
 def print_scale(embedder: Embedder, entries: int) -> None:
@@ -242,7 +250,10 @@ def print_scale(embedder: Embedder, entries: int) -> None:
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
     spent: dict[str, list[float]] = {"hit": [], "miss": []}
     for number in chance.integers(0, entries, 200):
-        for kind, text in (("hit", f"第{number}号博物馆里有什么"), ("miss", f"第{number}号体育馆里有什么")):
+        for kind, text in (
+            ("hit", f"第{number}号博物馆里有什么"),
+            ("miss", f"第{number}号体育馆里有什么"),
+        ):
             started = time.perf_counter()
             index.ask(text, SCOPE, 1.0)
             spent[kind].append((time.perf_counter() - started) * 1000)
@@ -262,7 +273,9 @@ def main() -> None:
     parser.add_argument("--missed", action="store_true", help="name the pairs that were missed")
     parser.add_argument("--queries", type=int, default=6000, help="of the workload; 0: none")
     parser.add_argument("--entries", type=int, default=50_000, help="of the full index; 0: none")
-    parser.add_argument("--model", default="", help="also a sentence-transformers model: folder or name")
+    parser.add_argument(
+        "--model", default="", help="also a sentence-transformers model: folder or name"
+    )
     options = parser.parse_args()
     started = time.perf_counter()
     libraries.load()
