@@ -92,19 +92,24 @@ class Watch:
     async def _watch_processes(self) -> None:
         while self.launcher_pid is not None:
             await self._somebody.wait()
-            processes = targets.scan(self.launcher_pid)
-            now = self._clock()
-            for back, ready in list(self._pending.items()):
-                back.saw_processes(now, targets.is_running(back.victim.pid), processes)
-                if back.done:
-                    ready.set()
+            self._look()
             await asyncio.sleep(SCAN_S)
+
+    def _look(self) -> None:
+        processes = targets.scan(self.launcher_pid) if self.launcher_pid is not None else ()
+        now = self._clock()
+        for back, ready in list(self._pending.items()):
+            back.saw_processes(now, targets.is_running(back.victim.pid), processes)
+            if back.done:
+                ready.set()
 
     async def _watch_status(self, reader: StatusReader) -> None:
         while True:
             status = await reader.read()
             if status is not None:
                 self.status = status
+            if self._pending:
+                self._look()  # what the status tells next has happened in the table already
             for back, ready in list(self._pending.items()):
                 back.saw_status(status)
                 if back.done:

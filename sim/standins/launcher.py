@@ -62,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the profile's chances (0)")
     ollama = parser.add_argument_group("ollama")
     ollama.add_argument("--models", default="qwen2.5:1.5b,qwen3:1.7b", help="with commas between")
-    ollama.add_argument("--parallel", type=int, default=4, help="requests generating at once")
-    ollama.add_argument("--max-queue", type=int, default=512, help="requests waiting at most")
+    ollama.add_argument("--parallel", type=int, help="requests generating at once (4)")
+    ollama.add_argument("--max-queue", type=int, help="requests waiting at most (512)")
     ollama.add_argument(
         "--refuse-think", action="store_true", help="answer 400 to a request that says `think`"
     )
@@ -75,8 +75,12 @@ async def _serve(options: argparse.Namespace, faults: Faults, profile: Profile) 
     assert task is not None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    own = {"slots": options.parallel, "queue": options.max_queue}
-    state = StandInState(faults, **(own if options.kind == "ollama" else {}))
+    said = {"slots": options.parallel, "queue": options.max_queue}
+    given = {name: value for name, value in said.items() if value is not None}
+    usual = {"slots": 4, "queue": 512} if options.kind == "ollama" else {}
+    state = StandInState(faults, **(usual | given))
+    if profile.slots:  # the command line knows better than the profile
+        profile = profile.model_copy(update=given)
     state.use(profile, options.seed)
     with contextlib.suppress(asyncio.CancelledError):
         if options.kind == "edge":

@@ -107,6 +107,12 @@ def test_edge_refuses_at_the_handshake() -> None:
         assert answer.status_code == 500
 
 
+def test_the_command_line_knows_the_slots_better_than_the_profile() -> None:
+    with running("ollama", "--profile", "ollama-1.5b-4cpu", "--parallel", "3") as standin:
+        told = httpx.get(f"{standin.url}/standin/profile", timeout=5).json()
+        assert (told["slots"], told["queue"]) == (3, 512)
+
+
 def test_a_wrong_profile_on_the_command_line_is_named() -> None:
     command = [sys.executable, "-m", "sim.standins", "ollama", "--profile", "fast"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
