@@ -15,6 +15,7 @@ COMMANDS = {
     "swarm": ("sim.swarm.command:main_swarm", "many devices talk at once; every turn is checked"),
     "run": ("sim.swarm.command:main_run", "run scenarios from files (sim/scenarios)"),
     "compare": ("sim.swarm.compare:main", "set two runs side by side"),
+    "accuracy": ("sim.swarm.accuracy:main", "how wrong is the swarm itself, against known delays"),
     "resources": ("sim.resources:main", "what each process of a running server costs"),
     "standin": ("sim.standins.launcher:main", "serve in place of ollama, openai or edge"),
 }

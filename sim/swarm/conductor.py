@@ -42,6 +42,9 @@ _LOST_AFTER_FAILURES = 3
 #: Bytes of speech that every run writes once and all runs share.
 SPEECH_FOLDER = Path(__file__).resolve().parents[2] / "var" / "sim" / "speech"
 
+#: The utterances of one run, in its folder.
+SPEECH_FILE = "speech.json"
+
 _DIALOGUE = Dialogue()
 #: What our own server says instead of an answer; other servers' apologies are not known.
 APOLOGIES = (_DIALOGUE.apology, _DIALOGUE.busy, _DIALOGUE.not_understood)
@@ -92,7 +95,7 @@ async def _speech(job: Job, members: Sequence[Member], live: Live) -> Path:
         common_share=scenario.questions.common,
         progress=lambda done, every: live.progress("speech prepared for devices", done, every),
     )
-    path = job.folder / "speech.json"
+    path = job.folder / SPEECH_FILE
     utterances.save(made, path)
     return path
 
@@ -365,6 +368,7 @@ def _record(
         scenario=scenario.model_dump(mode="json", exclude={"target": {"token"}}),
         ended=ended,
         problem=problem,
+        clock_base_s=conductor.base if conductor else 0.0,
     )
     return summed(
         info,

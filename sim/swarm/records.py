@@ -86,7 +86,8 @@ class RunInfo:
 
     `scenario` is the scenario file's content after defaults; `target` the address
     driven; `versions` of this project, of libraries, and what the server tells of itself;
-    `problem` says in words why the run ended before its time.
+    `problem` says in words why the run ended before its time; `clock_base_s` is the run's
+    start on the machine's monotonic clock, to set it beside what others noted there.
     """
 
     name: str
@@ -103,6 +104,7 @@ class RunInfo:
     scenario: dict[str, Any]
     ended: RunEnd = "complete"
     problem: str = ""
+    clock_base_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
