@@ -48,7 +48,7 @@ class Faults(BaseModel):
     )
     no_done: bool = Field(False, description="end the stream without its end mark")
     empty: bool = Field(False, description="a well-formed answer without content")
-    answer: str = Field("", description="text to answer instead of the built-in one")
+    answer: str = Field("", description="text to answer; {question} is what was asked")
 
 
 class StandInState:

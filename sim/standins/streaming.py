@@ -47,7 +47,8 @@ def answer_to(messages: list[dict[str, Any]], faults: Faults) -> str:
     if faults.empty:
         return ""
     question = next((text_of(m) for m in reversed(messages) if m.get("role") == "user"), "")
-    answer = faults.answer or f"好的，你刚才说的是：{question}。这是模拟模型的回答，它不会思考。"
+    answer = faults.answer or "好的，你刚才说的是：{question}。这是模拟模型的回答，它不会思考。"
+    answer = answer.replace("{question}", question)
     if messages and messages[-1].get("role") == "assistant":
         prefix = text_of(messages[-1])
         if answer.startswith(prefix):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,9 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sim import report
 from sim.ota import OtaError, check_url
 from sim.speech import SpeechError
-from sim.swarm import printout, records
+from sim.swarm import records
 from sim.swarm.conductor import Job, conduct
 from sim.swarm.live import Live
 from sim.swarm.records import Run
@@ -265,15 +265,8 @@ def _without_token(argv: Sequence[str]) -> list[str]:
 
 def _keep(run: Run, folder: Path) -> None:
     """Write the record and the report; say where they are and what came out."""
-    path = folder / "run.json"
+    path, page = folder / "run.json", folder / "report.html"
     path.write_bytes(records.to_json(run))
-    kept = [path]
-    try:
-        write_html = importlib.import_module("sim.report").write_html
-    except (ImportError, AttributeError):
-        pass
-    else:
-        kept.append(folder / "report.html")
-        write_html(run, kept[-1])
-    print(printout.summary(run))
-    print("kept      " + ", ".join(map(str, kept)))
+    report.write_html(run, page)
+    print(report.summary(run))
+    print(f"kept      {path}, {page}")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sim.report import write_comparison
 from sim.swarm.printout import comparison
 from sim.swarm.records import UnreadableRun, read
 
@@ -21,6 +22,7 @@ def main(argv: Sequence[str]) -> int:
     )
     made.add_argument("before", type=Path, help="run.json, or the folder of a run")
     made.add_argument("after", type=Path, help="run.json, or the folder of a run")
+    made.add_argument("--html", type=Path, metavar="FILE", help="also as a page with plots")
     options = made.parse_args(argv)
     try:
         before, after = (read(_file(path)) for path in (options.before, options.after))
@@ -28,6 +30,9 @@ def main(argv: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(comparison(before, after))
+    if options.html is not None:
+        write_comparison(before, after, options.html)
+        print(f"kept    {options.html}")
     return 0
 
 
