@@ -96,6 +96,8 @@ class LeasedJob:
         self._out = out
         self._prefer = prefer
         self._avoid: tuple[str, ...] = ()
+        self._strict = False
+        self._late = ""
         self._tries = 0
         self._worker: Address = None
         self._worker_name = ""
@@ -180,7 +182,9 @@ class LeasedJob:
     def busy(self, message: Busy, now: float) -> None:
         if message.request != self.number or self.stage is not Stage.LEASING:
             return
-        if now >= self._lease_until:
+        if message.reason == "avoided":
+            self._give_up(self._late, True, now)
+        elif now >= self._lease_until:
             self._give_up(f"no {self.kind} worker was free", True, now)
         else:
             self.stage = Stage.WAITING
@@ -189,6 +193,7 @@ class LeasedJob:
     def lost(self, message: LeaseLost, now: float) -> None:
         """The worker is gone; the router has freed the lease."""
         if self.is_mine(message.request):
+            self._strict = False  # a replacement is not the one that was slow
             wait_s = max(REPLACEMENT_S, self._patience.lease_s)
             self._again(f"{message.worker} ended: {message.reason}", now, wait_s)
 
@@ -212,7 +217,9 @@ class LeasedJob:
         if due is None or now < due:
             return
         if self.stage is Stage.WORKING:
-            self.refuse(f"{self._worker_name} gave nothing in time", now)
+            # Slow is not dead: the same work once more would make it slower still.
+            self._strict, self._late = True, f"{self._worker_name} gave nothing in time"
+            self.refuse(self._late, now)
             return
         if self.stage is Stage.LEASING:
             self._release("cancelled")
@@ -228,7 +235,9 @@ class LeasedJob:
         self.stage = Stage.LEASING
         self._deadline = now + min(ASK_AGAIN_S, self._patience.lease_s)
         self._out.append(
-            ToRouter(Lease(self.kind, self.number, self.turn, self._avoid, self._prefer))
+            ToRouter(
+                Lease(self.kind, self.number, self.turn, self._avoid, self._prefer, self._strict)
+            )
         )
 
     def _release(self, outcome: Any, error: str = "") -> None:

@@ -180,7 +180,8 @@ class Lease:
 
     `avoid` names engines that failed this work already, `prefer` the engine that
     did the turn's previous piece (an answer keeps one voice). Both are wishes:
-    somebody rather than nobody.
+    somebody rather than nobody. With `strict` an avoided engine is as good as nobody:
+    what was too slow once must not get the same work again on top.
     """
 
     kind: Kind
@@ -188,6 +189,7 @@ class Lease:
     turn: TurnId
     avoid: tuple[str, ...] = ()
     prefer: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +204,13 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """No slot: `reason` is 'none' (nobody serves this kind) or 'full'."""
+    """No slot: nobody serves this kind ('none'), every slot is taken ('full'), or only
+    engines that a strict lease avoids are there ('avoided')."""
 
     kind: Kind
     request: int
     turn: TurnId
-    reason: Literal["none", "full"]
+    reason: Literal["none", "full", "avoided"]
 
 
 @dataclass(frozen=True, slots=True)

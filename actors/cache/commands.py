@@ -11,7 +11,9 @@ import re
 from typing import Final
 
 from actors.cache.lexicon import DEVICES, ROOMS
+from actors.cache.libraries import words
 from actors.cache.phrases import Tokens, cut, phrase
+from actors.cache.spelling import WH
 
 Framed = tuple[str, Tokens]
 
@@ -75,12 +77,12 @@ def command(text: str) -> Framed | None:
     if lit:
         return "open" if lit["verb"] == "开" else "close", ("", lit["room"], "灯")
     told = _TELL.fullmatch(text)
-    if told:
+    if told and not WH.search(told["kind"]):
         return "tell", (told["kind"],)
     if _SING.fullmatch(text):
         return "sing", ()
     played = _PLAY.fullmatch(text)
-    if played:
+    if played and not WH.search(played["what"]) and not played["what"].endswith("吗"):
         # a title is a name: no word of it is replaced or left out
         return "play", (played["what"],)
     return _switched(text)
@@ -91,7 +93,8 @@ def plain_command(text: str) -> str:
     to_me = _TO_ME.fullmatch(text)
     text = to_me["rest"] if to_me else text
     taken = _SET.fullmatch(text)
-    text = f"{taken['what']}{taken['verb']}" if taken else text
+    if taken and words(text)[0] in ("把", "将"):
+        text = f"{taken['what']}{taken['verb']}"
     return _A_LITTLE.sub("", _ONE.sub("", text))
 
 

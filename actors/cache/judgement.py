@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from actors.cache.canonical import PLAIN, Canonical, canonical
-from actors.cache.lexicon import CLASSES
+from actors.cache.lexicon import CLASSES, KIN, PERSONS
+from actors.cache.libraries import tagged
 from actors.cache.normalise import WAKE_WORDS
 from actors.cache.phrases import Tokens, phrase
 from actors.cache.spelling import WH
@@ -26,7 +27,9 @@ Ground = Literal["same text", "same meaning", "function words", "different"]
 _NUMERAL: Final = re.compile(r"[-\d./%]+|[零一二两三四五六七八九十百千万几]+")
 #: Words that a question with its own question word may have or not.
 _LIGHT: Final = frozenset({"到底", "究竟", "话说"})
-_ASKED: Final = frozenset({"什么", "谁", "哪里", "哪些", "哪个", "多久", "多少", "怎么", "为什么"})
+_SOMEBODY: Final = re.compile(
+    "[人员家师生者友民客们长手婆公爷奶姨舅叔]$|父母|公主|王子|皇|国王|王后|警察|小偷|[男女]孩|美女|帅哥|老板|英雄|孩"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,21 @@ def _bare(form: Canonical) -> Tokens:
 
 
 def _says_nothing(part: str, before: list[str], after: Tokens) -> bool:
-    """电话是多少 is 电话多少, 猫一般吃什么 is 猫吃什么, 人为什么要睡觉 is 人为什么睡觉."""
+    """电话是多少 is 电话多少, 大概有多远 is 有多远, 大象的鼻子 is 大象鼻子."""
     if part == "是":
         return bool(after) and after[0] in ("多少", "多少钱")
-    if part in ("都", "一般", "通常"):
-        # only of the one that is asked about: 谁都会, 不都是, 所有人都 say something
-        whole = not ({"不", "没", "没有", "所有", "全", "每"} | _ASKED) & set(before)
-        return whole and bool(_ASKED & set(after))
     if part in ("大概", "大约"):
         return any(word.startswith("多") for word in after)
-    return part == "要" and "为什么" in before and after[:1] not in ((), ("不",), ("别",))
+    # 的 between two things; between people or after a verb it says who or which
+    return part == "的" and bool(after) and _is_thing(before[-1]) and _is_thing(after[0])
+
+
+def _is_thing(word: str) -> bool:
+    """Whether a word names a thing, an animal or a place, and nobody."""
+    tags = tagged(word)
+    if len(tags) != 1 or word in KIN or word in PERSONS or _SOMEBODY.search(word):
+        return False
+    return tags[0][1] in ("n", "ns", "nz", "nt", "s")
 
 
 def _difference(first: Canonical, second: Canonical) -> tuple[str, str]:

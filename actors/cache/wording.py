@@ -13,6 +13,8 @@ from actors.cache.lexicon import KIN
 from actors.cache.libraries import words
 from actors.cache.phrases import PRONOUNS, cut
 
+#: Last characters of what befalls one: 感冒了怎么办 is 感冒怎么办, but 离婚了 is not 离婚.
+_ILL: Final = "冒烧嗽痛疼泻暑眠秘伤痒炎敏渴电路火嗝"
 _QUESTION_WORDS: Final = tuple(
     (re.compile(pattern), word)
     for pattern, word in (
@@ -26,7 +28,7 @@ _QUESTION_WORDS: Final = tuple(
         ("明晚", "明天晚上"),
         ("昨晚", "昨天晚上"),
         ("(?<=[0-9]分钟|[0-9]小时)(?:以后|之后)", "后"),
-        ("(?<=.)了(?=(?:应该|该)?怎么办$)", ""),
+        (f"(?<=[{_ILL}])了(?=(?:应该|该)?怎么办$)", ""),
         ("(?<=住)(?=哪)", "在"),
         ("有(?:什么|哪些)(?=好[玩吃][的]?(?:地方)?$)", "有什么"),
         ("(?<=有什么好玩的)地方$", ""),

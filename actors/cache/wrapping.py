@@ -28,7 +28,7 @@ _FOR_ME: Final = re.compile(
     r"(?:讲|说一?个|唱|播放|放一?[首段点]|来一?[首段点个]|打开|开一下|关闭|关掉|关上|关一下|开灯|关灯|查|推荐|介绍|解释|念|读"
     r"|背|把|将|调|设|定|算|翻译|出一?[个道]|编)(?![的得])"
 )
-_SOUND: Final = re.compile("[嗯呃噢诶欸唔]+")
+_SOUND: Final = re.compile("[嗯呃噢诶欸唔]+(?!哼)")
 _FILLERS: Final = frozenset(
     {"啊", "哦", "喔", "额", "哎", "哎呀", "哎哟", "唉", "诶", "呃呃", "嗯嗯"}
 )
@@ -67,12 +67,12 @@ _AGREED: Final = re.compile("(?:，?(?:好吗|好不好|可以吗|行吗|行不�
 _THANKS: Final = re.compile(
     r"(?<![说讲叫写是用成对跟向给要会该不没道声])，?(?:谢谢[你啦了]?|多谢|拜托了?|麻烦你?了|辛苦了)$"
 )
-_TAIL: Final = re.compile("(?<=.{2})[啊呀哦喔哟噢]+$")
+_TAIL: Final = frozenset("啊呀哦喔哟噢")
 _LATER: Final = re.compile("用|怎么|[英日法德韩俄][语文]|把|翻译")
 _ENGLISH: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?:hey|hi|ok|okay|well|um|uh)(?:，| )(?=\S+ \S+ \S+)",
+        r"(?:hey|hi|ok|okay|um|uh)(?:，| )(?!there)(?=\S+ \S+ \S+)",
         r"(?:(?:can|could|would|will) you )?(?:please )?(?:tell me|i want to know)"
         r" (?=(?:who|what|where|when|why|which|how) )|do you know (?=(?:who|what|where|when|why|which) (?!to )"
         r"|how \w+ .+ (?:is|are|was|were)$)",
@@ -96,6 +96,16 @@ def unwrap(text: str, wake_words: Sequence[str]) -> str:
             text = step(text).strip("， ") or text
         text = _without_call(text, wake_words).strip("， ") or text
     return text
+
+
+def _is_cut(text: str, at: int) -> bool:
+    """Whether a word begins at this place."""
+    begun = 0
+    for word in words(text):
+        if begun >= at:
+            break
+        begun += len(word)
+    return begun == at
 
 
 def _without_call(text: str, wake_words: Sequence[str]) -> str:
@@ -125,7 +135,9 @@ def _without_filler(text: str) -> str:
         return text[english.end() :]
     sound = _SOUND.match(text)
     first = sound[0] if sound else words(text)[0]
-    if sound or first in _FILLERS:
+    # 呃逆 is a word of its own
+    alone = sound is None or text[len(first) :] == "" or _is_cut(text, len(first))
+    if (sound and alone) or first in _FILLERS:
         rest = text[len(first) :]
         return text if _SUBJECT.match(rest.lstrip("，")) else rest
     that = _THAT.match(text)
@@ -183,11 +195,14 @@ def _without_end(text: str) -> str:
         return text if is_mention(text) else thanked
     if is_mention(text) and _LATER.match(text):
         return text  # 用英语怎么说谢谢: the end is what is asked about
-    text = _TAIL.sub("", text)
+    while len(text) > 2 and words(text)[-1] in _TAIL:
+        text = text[: -len(words(text)[-1])]
     if not is_mention(text):
         rest = _THANKS.sub("", text)
         text = rest if WH.search(rest) or IMPERATIVE.match(rest) or _HELP.match(rest) else text
-    if len(text) > 3 and text.endswith("呢") and WH.search(text):
+    # 什么是毛呢 and 推荐酒吧 end in a noun
+    last = words(text)[-1]
+    if len(text) > 3 and last == "呢" and WH.search(text):
         return text[:-1]
-    modal = re.search("(?<![了是对好的行不])[吧呗]$", text)
+    modal = last in ("吧", "呗") and not re.search("[了是对好的行不].$", text)
     return text[:-1] if modal and IMPERATIVE.match(text) and not WH.search(text) else text

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from actors import log
 from actors.base import BaseActor, handles
@@ -99,16 +100,16 @@ class Router(BaseActor):
     def on_lease(self, message: Lease, sender: Address) -> None:
         now = time.monotonic()
         roster = self.rosters[message.kind]
-        worker = roster.choose(now, message.avoid, message.prefer)
+        wish = (message.avoid, message.prefer)
+        worker = roster.choose(now, *wish, strict=message.strict)
         if worker is None:
             self._free_forgotten(now)
-            worker = roster.choose(now, message.avoid, message.prefer)
+            worker = roster.choose(now, *wish, strict=message.strict)
         if worker is None:
-            full = len(roster) > 0
-            self.send(
-                sender,
-                Busy(message.kind, message.request, message.turn, "full" if full else "none"),
-            )
+            reason: Literal["none", "full", "avoided"] = "full" if len(roster) else "none"
+            if message.strict and len(roster) and not roster.has_other_than(message.avoid):
+                reason = "avoided"
+            self.send(sender, Busy(message.kind, message.request, message.turn, reason))
             return
         worker.in_flight += 1
         key = (message.turn, message.kind, message.request)

@@ -85,20 +85,30 @@ class Roster:
         """Where the worker of this name was last; None when it is not known."""
         return next((w.up.address for w in self.workers() if w.up.name == name), None)
 
+    def has_other_than(self, avoided: Iterable[str]) -> bool:
+        """Whether any engine that is not avoided has a worker, busy or not."""
+        names = set(avoided)
+        return any(e.workers and e.name not in names for e in self.engines.values())
+
     def workers(self) -> list[Worker]:
         return [worker for engine in self.engines.values() for worker in engine.workers.values()]
 
     def __len__(self) -> int:
         return sum(len(engine.workers) for engine in self.engines.values())
 
-    def choose(self, now: float, avoid: Iterable[str] = (), prefer: str = "") -> Worker | None:
+    def choose(
+        self, now: float, avoid: Iterable[str] = (), prefer: str = "", *, strict: bool = False
+    ) -> Worker | None:
         """A worker with a free slot, or None when all are taken (or none is there).
 
-        `avoid` and `prefer` are wishes: an avoided engine is better than none.
+        `avoid` and `prefer` are wishes: an avoided engine is better than none, unless
+        `strict`.
         """
         able = [engine for engine in self.engines.values() if engine.freest() is not None]
         avoided = set(avoid)
-        wished = [engine for engine in able if engine.name not in avoided] or able
+        wished = [engine for engine in able if engine.name not in avoided]
+        if not strict:
+            wished = wished or able
         sound = [engine for engine in wished if engine.out_until <= now] or wished
         for engine in sound:
             if engine.name == prefer:

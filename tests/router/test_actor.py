@@ -81,6 +81,12 @@ def test_busy_says_whether_all_slots_are_taken_or_nobody_serves(router: Recorded
     assert answer == Busy("asr", 3, TURN, "none")
 
 
+def test_a_strict_lease_is_refused_when_only_avoided_engines_are_there(router: Recorded) -> None:
+    ((_, answer),) = router.receive(Lease("llm", 1, TURN, ("a",), strict=True), "s")
+    assert answer == Busy("llm", 1, TURN, "avoided")
+    assert in_flight(router) == 0
+
+
 def test_a_release_frees_the_slot_once(router: Recorded) -> None:
     router.lease(1)
     router.receive(release(1), "s")

@@ -316,3 +316,20 @@ class AnySequence(RuleBasedStateMachine):
 
 AnySequence.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestAnySequence = AnySequence.TestCase
+
+
+# --- strict ---
+
+
+def test_a_strict_lease_takes_another_engine_or_none() -> None:
+    made = roster(up("slow"), up("other"))
+    chosen = made.choose(NOW, ("slow",), strict=True)
+    assert chosen is not None
+    assert chosen.up.engine == "other"
+    assert roster(up("slow")).choose(NOW, ("slow",), strict=True) is None
+
+
+def test_who_else_there_is_does_not_depend_on_free_slots() -> None:
+    made = roster(up("slow"), up("other", slots=0))
+    assert made.has_other_than(("slow",))
+    assert not made.has_other_than(("slow", "other"))

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from actors.leased import MAX_TRIES
+from actors.effects import Effect, ToRouter
+from actors.leased import MAX_TRIES, LeasedJob, Patience
 from actors.messages import (
     Busy,
     ClauseReady,
@@ -15,6 +16,7 @@ from actors.messages import (
     Leased,
     LeaseLost,
     Partial,
+    Recognise,
     Recognised,
     SpeechChunk,
     TurnId,
@@ -418,3 +420,25 @@ def test_speech_is_sent_in_pieces_of_two_frames() -> None:
     world.ask_worker = watch  # type: ignore[method-assign]
     through(world)
     assert all(size >= 3840 for size in sizes[1:-1])
+
+
+def test_slow_work_is_not_given_to_the_only_engine_again() -> None:
+    out: list[Effect] = []
+    ends: list[tuple[str, bool]] = []
+    job = LeasedJob(
+        "asr",
+        TurnId("s", 1),
+        itertools.count(1),
+        Patience(1.0, 3.0, 3.0),
+        lambda number: [Recognise(TurnId("s", 1), number)],
+        lambda reason, busy, now: ends.append((reason, busy)),
+        out,
+    )
+    job.start(0.0)
+    job.leased(Leased("asr", 1, TurnId("s", 1), "asr/vosk-0", "vosk", "address"), 0.0)
+    job.time(3.0)
+    lease = out[-1]
+    assert isinstance(lease, ToRouter)
+    assert (lease.message.avoid, lease.message.strict) == (("vosk",), True)
+    job.busy(Busy("asr", 2, TurnId("s", 1), "avoided"), 3.0)
+    assert ends == [("asr/vosk-0 gave nothing in time", True)]
