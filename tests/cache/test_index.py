@@ -20,7 +20,7 @@ CAPITAL = "中国的首都是哪里"
 def filled(**options: object) -> AnswerIndex:
     index = AnswerIndex(NgramEmbedder(), **options)  # type: ignore[arg-type]
     index.learn(CAPITAL, "北京。", HOME, 0.0)
-    index.learn("大象吃什么", "草和树叶。", HOME, 0.0)
+    index.learn("大象鼻子有什么用", "喝水和拿东西。", HOME, 0.0)
     return index
 
 
@@ -39,13 +39,13 @@ def miss(found: Hit | Miss) -> Miss:
     [
         ("小智小智，中国的首都是哪里？", "exact"),
         ("中国首都在哪儿", "canonical"),
-        ("大象一般都吃什么", "semantic"),
+        ("大象的鼻子有什么用", "semantic"),
     ],
 )
 def test_each_tier_answers(question: str, tier: str) -> None:
     found = hit(filled().ask(question, HOME, 1.0))
     assert found.tier == tier
-    assert found.answer in ("北京。", "草和树叶。")
+    assert found.answer in ("北京。", "喝水和拿东西。")
 
 
 def test_a_near_question_is_refused_and_the_reason_names_it() -> None:
@@ -78,7 +78,7 @@ def test_a_question_that_leans_on_another_is_kept_beside_it() -> None:
     index.learn("为什么", "因为历史。", HOME, 0.0, context=CAPITAL)
     assert hit(index.ask("为什么呢", HOME, 1.0, context="中国首都在哪里")).answer == "因为历史。"
     assert miss(index.ask("为什么", HOME, 1.0)).kind == "context"
-    assert miss(index.ask("为什么", HOME, 1.0, context="大象吃什么")).kind == "unknown"
+    assert miss(index.ask("为什么", HOME, 1.0, context="大象鼻子有什么用")).kind == "unknown"
     assert miss(index.ask("为什么", HOME, 1.0, context="现在几点")).kind == "context"
 
 
@@ -98,7 +98,7 @@ def test_the_least_recently_used_goes_first() -> None:
     assert len(learned.evicted) == 1
     assert len(index) == 2
     hit(index.ask(CAPITAL, HOME, 3.0))
-    miss(index.ask("大象吃什么", HOME, 3.0))
+    miss(index.ask("大象鼻子有什么用", HOME, 3.0))
 
 
 def test_two_objections_drop_an_answer_and_ban_it() -> None:
@@ -123,13 +123,13 @@ def test_an_objection_counts_only_from_the_one_who_heard_it_and_soon() -> None:
 
 def test_an_objection_makes_a_likeness_demand_more() -> None:
     index = filled()
-    found = hit(index.ask("大象一般都吃什么", HOME, 1.0, asker="a"))
+    found = hit(index.ask("大象的鼻子有什么用", HOME, 1.0, asker="a"))
     index.ask("你说错了", HOME, 2.0, asker="a")
     entry = index.entry(found.entry.id)
     assert entry is not None
     assert entry.threshold > found.similarity
-    assert miss(index.ask("大象一般都吃什么", HOME, 30.0)).kind == "refused"
-    hit(index.ask("大象吃什么", HOME, 30.0))
+    assert miss(index.ask("大象的鼻子有什么用", HOME, 30.0)).kind == "refused"
+    hit(index.ask("大象鼻子有什么用", HOME, 30.0))
 
 
 def test_a_quick_repeat_counts_and_asks_the_model() -> None:
@@ -159,7 +159,7 @@ def test_entries_travel_with_their_vectors() -> None:
     for entry in index.entries():
         other.put(entry, 5.0, index.vector_of(entry.id))
     assert other.entries() == index.entries()
-    assert hit(other.ask("大象都吃什么", HOME, 6.0)).tier == "semantic"
+    assert hit(other.ask("大象的鼻子有什么用", HOME, 6.0)).tier == "semantic"
 
 
 def test_entries_of_older_rules_are_read_anew() -> None:
@@ -192,8 +192,8 @@ QUESTIONS = (
         CAPITAL,
         "中国首都在哪",
         "日本的首都是哪里",
-        "大象吃什么",
-        "大象都吃什么",
+        "大象鼻子有什么用",
+        "大象的鼻子有什么用",
         "黑洞是什么",
         "什么是黑洞",
         "三加五等于几",

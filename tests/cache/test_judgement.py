@@ -42,7 +42,7 @@ def test_precision_is_one_and_recall_is_held(part: str) -> None:
         ("打开客厅的灯", "把客厅灯打开", "same meaning"),
         ("三加五等于几", "五加三是多少", "same meaning"),
         ("番茄炒蛋怎么做", "西红柿炒鸡蛋的做法", "same meaning"),
-        ("大象都吃什么", "大象吃什么", "function words"),
+        ("大象的鼻子为什么这么长", "大象鼻子为什么这么长", "function words"),
         ("turn the light in the kitchen on", "turn on the kitchen light", "same meaning"),
     ],
 )
