@@ -81,8 +81,18 @@ def descendants_of(pid: int) -> list[int]:
 
 def is_stopped(pid: int) -> bool:
     """Whether a signal or a debugger has stopped the process."""
+    return _state_of(pid) in ("t", "T")
+
+
+def is_running(pid: int) -> bool:
+    """Whether its first thread computes, waits for a processor to do so, or for a page."""
+    return _state_of(pid) in ("R", "D")
+
+
+def _state_of(pid: int) -> str:
+    """The kernel's letter for the state of the first thread; '' when it is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] in "tT"
+            return stat.read().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return ""

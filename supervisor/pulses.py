@@ -1,8 +1,10 @@
 """A supervisor's look at its children's heartbeats: who hangs?
 
 A child whose actor thread was silent for `ACTOR_LIMIT_S`, or whose engine's loop
-was for `ENGINE_LIMIT_S` (a model may block it for a while), hangs. A scanner that
-itself woke late judges nobody in that round: the host, not the child, was slow.
+was for `ENGINE_LIMIT_S` (a model may block it for a while), hangs. An actor that is
+computing, or waits for a processor, has `BUSY_LIMIT_S`: to kill who works for many
+on a busy host makes the host busier. A scanner that itself woke late judges nobody in
+that round: the host, not the child, was slow.
 """
 
 from __future__ import annotations
@@ -10,11 +12,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 
 from actors.heartbeat import Board, own_board
+from supervisor import processes
 
 #: Two beats: one may be late on a busy host, two in a row are not.
 ACTOR_LIMIT_S = 1.1
+
+#: Fifty devices that connect at once have the acceptor fork for a second or two.
+BUSY_LIMIT_S = 5.0
 
 #: Loading a large model blocks a worker's loop for seconds.
 ENGINE_LIMIT_S = 20.0
@@ -26,10 +33,11 @@ LATE_S = 0.2
 
 
 class Pulses:
-    """The slots of one supervisor's children, by pid."""
+    """The slots of one supervisor's children, by pid. `runs` is asked about silent ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs: Callable[[int], bool] = processes.is_running) -> None:
         self.board: Board = own_board()
+        self._runs = runs
         self._slots: dict[int, int] = {}
         self._scanned_at: float | None = None
 
@@ -53,7 +61,7 @@ class Pulses:
         found: dict[int, str] = {}
         for pid, slot in self._slots.items():
             actor_s, engine_s = self.board.silence(slot, now)
-            if actor_s > ACTOR_LIMIT_S:
+            if actor_s > BUSY_LIMIT_S or (actor_s > ACTOR_LIMIT_S and not self._runs(pid)):
                 found[pid] = f"its actor was silent for {actor_s:.1f} s"
             elif engine_s > ENGINE_LIMIT_S:
                 found[pid] = f"its engine was silent for {engine_s:.0f} s"

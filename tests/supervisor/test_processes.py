@@ -162,8 +162,18 @@ def test_a_stopped_process_is_told_from_a_sleeping_one(sleeper: subprocess.Popen
     assert soon(lambda: not processes.is_stopped(sleeper.pid))
 
 
+def test_a_computing_process_is_told_from_a_sleeping_one(
+    sleeper: subprocess.Popen[bytes],
+) -> None:
+    assert soon(lambda: not processes.is_running(sleeper.pid))
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        assert soon(lambda: processes.is_running(busy.pid))
+        busy.kill()
+
+
 def test_a_process_that_is_gone_has_no_relatives_and_no_state() -> None:
     assert processes.parent_of(NO_PID) == 0
     assert processes.children_of(NO_PID) == []
     assert processes.descendants_of(NO_PID) == []
     assert not processes.is_stopped(NO_PID)
+    assert not processes.is_running(NO_PID)

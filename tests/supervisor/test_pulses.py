@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from actors.heartbeat import BEAT_S, Board, Pulse
-from supervisor.pulses import ACTOR_LIMIT_S, ENGINE_LIMIT_S, LATE_S, SCAN_S, Pulses, kill
+from supervisor.pulses import (
+    ACTOR_LIMIT_S,
+    BUSY_LIMIT_S,
+    ENGINE_LIMIT_S,
+    LATE_S,
+    SCAN_S,
+    Pulses,
+    kill,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PID = 4242
@@ -22,7 +30,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.pulses = Pulses()
+        self.runs = False
+        self.pulses = Pulses(lambda _pid: self.runs)
         self.slot = self.pulses.new_slot(self.now)
         self.pulses.forked(PID, self.slot)
         self.child: Pulse = self.pulses.board.pulse(self.slot)
@@ -63,6 +72,12 @@ def test_the_limit_leaves_room_for_one_late_beat() -> None:
 def test_a_child_that_stops_beating_hangs(watch: Watch) -> None:
     watch.scan(10.0, actor=True)
     assert watch.scan(ACTOR_LIMIT_S + SCAN_S) == {PID}
+
+
+def test_an_actor_that_computes_has_more_time(watch: Watch) -> None:
+    watch.runs = True
+    assert watch.scan(BUSY_LIMIT_S - SCAN_S) == set()
+    assert watch.scan(2 * SCAN_S) == {PID}
 
 
 def test_an_engine_may_be_busy_for_longer_than_its_actor(watch: Watch) -> None:
