@@ -71,6 +71,9 @@ class Ears:
 
     def take(self, packet: bytes, now: float, *, listening: bool) -> str:
         """Decode one packet; '' or, for a packet that is not Opus, what is wrong."""
+        if self._packet_at is not None and now - self._packet_at > FRESH_S:
+            # A microphone that was off encodes anew: what was cut off must not ring on.
+            self._decoder.reset()
         try:
             pcm = self._decoder.decode(packet)
         except OpusError as error:
