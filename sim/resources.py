@@ -31,6 +31,9 @@ TITLE = "xiaozhi:"
 #: Names of processes that say nothing about the actor inside.
 _INTERPRETERS = re.compile(r"python[0-9.]*|run\.py|(ba|da)?sh")
 
+#: What Thespian puts behind the names of its own processes: an address of this start.
+_ADDRESS = re.compile(r" ActorAddr-\S*$")
+
 #: Ends a name: a number ("session-12", "asr/vosk#0", "llm 3") or a MAC, perhaps cut short.
 _NUMBER = re.compile(r"[-_./#: ]*([0-9]+|\b[0-9a-f]{2}(:[0-9a-f]{2})*:[0-9a-f]{0,2})$")
 
@@ -46,7 +49,7 @@ def actor_name(comm: str, cmdline: Sequence[str]) -> str:
     server's tree `comm` counts, the kernel's name of the process (prctl sets it, at most
     15 characters); where that is only an interpreter's, what the interpreter runs.
     """
-    title = " ".join(cmdline).strip("\0 ")
+    title = _ADDRESS.sub("", " ".join(cmdline).strip("\0 "))
     if title.startswith(TITLE):
         name = title.removeprefix(TITLE).strip()
         return _NUMBER.sub("", name) or name or comm

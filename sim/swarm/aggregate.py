@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sim.soak import slope
+from sim.swarm.numerals import numbers_in
 from sim.swarm.questions import of_another
 from sim.swarm.records import (
     Aggregate,
@@ -42,7 +43,8 @@ _FIGURES = ("first_word_ms", "audible_ms", "answer_ms", "end_to_end_ms", "abort_
 
 def with_cross_talk(turns: Sequence[TurnRecord]) -> tuple[TurnRecord, ...]:
     """The turns, those with "cross-talk" among their faults that got another device's
-    words: a transcript or an answer with the numbers of a question asked elsewhere."""
+    words: a transcript, an answer or the sound of one with the numbers of a question
+    that was asked elsewhere at about that time."""
     asked = sorted(
         (turn for turn in turns if turn.expected and turn.started_s is not None),
         key=lambda turn: turn.intended_s,
@@ -51,7 +53,8 @@ def with_cross_talk(turns: Sequence[TurnRecord]) -> tuple[TurnRecord, ...]:
     suspects = {"misheard", "wrong answer"}
     marked = []
     for turn in turns:
-        if suspects.isdisjoint(turn.faults) or "cross-talk" in turn.faults:
+        suspect = turn.heard or not suspects.isdisjoint(turn.faults)
+        if not suspect or "cross-talk" in turn.faults:
             marked.append(turn)
             continue
         low = bisect_left(starts, turn.intended_s - _MIXED_UP_S)
@@ -124,6 +127,8 @@ def aggregate(
         latencies=_latencies(turns, connections),
         slopes=_slopes(turns, resources),
         cpu_percent=_mean([each.total.cpu_percent for each in resources]),
+        heard=sum(bool(turn.heard) for turn in turns),
+        heard_right=sum(_heard_right(turn) for turn in turns),
         pss_mib_max=max(
             (each.total.pss_mib for each in resources if each.total.pss_mib is not None),
             default=None,
@@ -138,12 +143,23 @@ def _owner(turn: TurnRecord, others: Iterable[TurnRecord]) -> TurnRecord | None:
         for text in (turn.understood, turn.answer):
             if text and of_another(turn.said, text, other.said, int(other.expected)):
                 return other
+        # A recogniser mishears: a result alone proves nothing of what it understood.
+        if turn.heard and of_another(turn.said, turn.heard, other.said, -1):
+            return other
     return None
 
 
 def _crossed(turn: TurnRecord, owner: TurnRecord) -> TurnRecord:
     words = f"got words of device {owner.device}, which asked {owner.said!r}"
     return replace(turn, faults=(*turn.faults, "cross-talk"), problems=(*turn.problems, words))
+
+
+def _heard_right(turn: TurnRecord) -> bool:
+    """Whether the marker was understood: the result, or the question repeated."""
+    found = numbers_in(turn.heard)
+    if not turn.heard or not turn.expected:
+        return bool(turn.heard)
+    return int(turn.expected) in found or set(numbers_in(turn.said)) <= set(found)
 
 
 def _available(turn: TurnRecord) -> bool:

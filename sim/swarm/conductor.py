@@ -10,7 +10,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from sim.swarm.generators import Generator, GeneratorFailed, how_many, shares
 from sim.swarm.journal import Journal, collected
 from sim.swarm.ladder import Ladder, climbed
 from sim.swarm.limits import read_limits
+from sim.swarm.listening import listened
 from sim.swarm.live import Live
 from sim.swarm.orders import PhaseOrder, Spec
 from sim.swarm.population import Member, populate
@@ -62,7 +63,7 @@ class Job:
 
 async def conduct(job: Job, live: Live) -> Run:
     """Do the run. Raises `SpeechError` and `ValueError` for what can be known before it."""
-    began_at, began = datetime.now(UTC), time.monotonic()
+    began_at = datetime.now(UTC)
     scenario = job.scenario
     members = populate(scenario.seed, *scenario.most_devices(), scenario.mix.mix())
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,11 @@ async def conduct(job: Job, live: Live) -> Run:
     finally:
         journal.close()
         live.end()
-    return _record(job, began_at, began, members, journal, conductor, ended, problem)
+    if conductor is not None and scenario.hear:
+        live.say("listening to some of the answers ...")
+    return await asyncio.to_thread(
+        _record, job, began_at, members, journal, conductor, ended, problem
+    )
 
 
 async def _speech(job: Job, members: Sequence[Member], live: Live) -> Path:
@@ -308,7 +313,7 @@ class _Conductor:
                 continue
             if self._now_s() - since_s > within_s:
                 last = f"; the last: {tally.troubles[-1]}" if tally.troubles else ""
-                return f"nothing succeeded for {within_s:g} s since {since_s:.0f} s{last}"
+                return f"nothing succeeded for {within_s:g} s{last}"
 
     def _spec(self, number: int, members: tuple[Member, ...]) -> Spec:
         target, scenario = self.around.target, self._scenario
@@ -325,6 +330,7 @@ class _Conductor:
             habits=scenario.habits.habits(),
             patience_s=scenario.patience_s,
             apologies=APOLOGIES,
+            hear_share=scenario.hear,
         )
 
     def _now_s(self) -> float:
@@ -337,7 +343,6 @@ class _Conductor:
 def _record(
     job: Job,
     began_at: datetime,
-    began: float,
     members: Sequence[Member],
     journal: Journal,
     conductor: _Conductor | None,
@@ -370,11 +375,12 @@ def _record(
         problem=problem,
         clock_base_s=conductor.base if conductor else 0.0,
     )
+    found = collected(journal.path)
     return summed(
         info,
         phases,
         [_device(member, conductor) for member in members],
-        collected(journal.path),
+        replace(found, turns=listened(found.turns, journal.sounds)),
         read_limits(scenario.limits),
         read_limits(scenario.each_phase),
         scenario.trust.trust(),

@@ -1,7 +1,8 @@
 """What a run has measured so far: on disk at once, so that a run that dies is not lost.
 
-Everything goes to `records.jsonl` line by line as it comes; in memory stay only the
-figures of the live view. `collected` reads the whole back for the verdict.
+Everything goes to `records.jsonl` line by line as it comes, the sound of answers to
+`answers.jsonl`; in memory stay only the figures of the live view. `collected` reads the
+whole back for the verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sim.swarm.orders import Report, from_line, to_line
+from sim.swarm.orders import AnswerSound, Report, from_line, to_line
 from sim.swarm.records import (
     ConnectionRecord,
     CrowdSample,
@@ -115,9 +116,14 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tally = Tally()
+        self.sounds = path.with_name("answers.jsonl")
         self._file = path.open("wb")
+        self._sounds = self.sounds.open("wb")
 
     def add(self, report: Report | FaultRecord | HostSample | ResourceSample) -> None:
+        if isinstance(report, AnswerSound):
+            self._sounds.write(to_line(report))
+            return
         self._file.write(to_line(report))
         self.tally.add(report)
 
@@ -126,6 +132,7 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+        self._sounds.close()
 
 
 def collected(path: Path) -> Collected:

@@ -31,8 +31,8 @@ class Spec:
     """Everything that one generator needs; the utterances are in the file `bank`.
 
     `url` is the WebSocket address; with `ota` each device asks there at its boot.
-    `patience_s` bounds each silence of the server. `talkers` is how many there are in
-    all generators together.
+    `patience_s` bounds each silence of the server. `hear_share` of the answers are kept
+    as sound.
     """
 
     generator: int
@@ -48,6 +48,17 @@ class Spec:
     patience_s: float = 10.0
     linger_ms: float = 300.0
     apologies: tuple[str, ...] = ()
+    hear_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSound:
+    """The answer of one turn, as Opus packets in base64, to be listened to after the run."""
+
+    device: int
+    turn: int
+    rate_hz: int
+    packets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +93,14 @@ class Done:
 
 
 Order = Spec | PhaseOrder | Finish
-Report = TurnRecord | ConnectionRecord | LagSample | CrowdSample | Ready | Done
+Report = TurnRecord | AnswerSound | ConnectionRecord | LagSample | CrowdSample | Ready | Done
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Spec, PhaseOrder, Finish),
         *(TurnRecord, ConnectionRecord, LagSample, CrowdSample, Ready, Done),
-        *(FaultRecord, HostSample, ResourceSample),
+        *(AnswerSound, FaultRecord, HostSample, ResourceSample),
     )
 }
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}

@@ -60,6 +60,10 @@ def summary(run: Run) -> str:
         if whole.by_fault:
             faults = sorted(whole.by_fault.items(), key=lambda pair: -pair[1])
             lines.append("wrong     " + ", ".join(f"{name} {count}" for name, count in faults))
+        if whole.heard:
+            lines.append(
+                f"by ear    {whole.heard_right} of {whole.heard} answers listened to were understood"
+            )
         if whole.latencies:
             lines += _hops(whole)
     if run.knee is not None:

@@ -144,7 +144,8 @@ class TurnRecord:
     sample was spoken, `ended_s` when the turn was over. `hops` holds the members of
     `sim.timeline.HOPS` that happened, ms from the last speech sample. `expected` is the
     marker that the answer must carry. `lag_ms`: how late the generator itself was,
-    at worst, in this turn.
+    at worst, in this turn. `heard`: what a recogniser understood of the answer's sound,
+    for the turns that were listened to.
     """
 
     device: int
@@ -179,6 +180,7 @@ class TurnRecord:
     longest_gap_ms: float = 0.0
     deepest_queue_ms: float = 0.0
     lag_ms: float = 0.0
+    heard: str = ""
     faults: tuple[Fault, ...] = ()
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -343,7 +345,8 @@ class Aggregate:
     the share of turns (the user's own interruptions apart) played whole, `correctness`
     the share of held turns with the right transcript and answer; per cent. `by_fault`
     counts turns. `latencies` holds first_word_ms, audible_ms, answer_ms,
-    end_to_end_ms, waited_ms, connect_ms, abort_to_stop_ms and each hop.
+    end_to_end_ms, waited_ms, connect_ms, abort_to_stop_ms and each hop. `heard` answers
+    were listened to; of `heard_right` the marker was understood.
     """
 
     scope: str
@@ -373,6 +376,8 @@ class Aggregate:
     slopes: tuple[Slope, ...] = ()
     cpu_percent: float | None = None
     pss_mib_max: float | None = None
+    heard: int = 0
+    heard_right: int = 0
 
 
 @dataclass(frozen=True, slots=True)

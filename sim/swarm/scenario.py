@@ -181,6 +181,7 @@ class Scenario(_Section):
     trust: TrustSection = TrustSection()
     patience_s: float = Field(10.0, gt=0, le=120)
     generators: int = Field(0, ge=0, le=64, description="0: as many as the devices need")
+    hear: float = Field(0.1, ge=0, le=1, description="share of answers listened to afterwards")
     sample_s: float = Field(2.0, ge=0.2, le=600)
     give_up_after_s: float = Field(30.0, gt=0)
 

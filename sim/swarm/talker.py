@@ -8,6 +8,7 @@ would do about a device that hangs in *speaking* is done: it is switched off and
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from collections import deque
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from sim.microphone import WARM_UP_MS
 from sim.result import TurnResult
 from sim.swarm.connecting import Presence, Tell
 from sim.swarm.lag import LoopLag
-from sim.swarm.orders import Spec
+from sim.swarm.orders import AnswerSound, Spec
 from sim.swarm.population import Member
 from sim.swarm.records import TurnRecord
 from sim.swarm.schedule import IntendedTurn
@@ -177,7 +178,8 @@ class Talker:
             if pull is not None:
                 pull.cancel()
                 await asyncio.gather(pull, return_exceptions=True)
-        return await self._judged(device, asked, result, began, vanishes)
+        record_sound = dice.random() < spec.hear_share
+        return await self._judged(device, asked, result, began, vanishes, record_sound)
 
     async def _judged(
         self,
@@ -186,7 +188,10 @@ class Talker:
         result: TurnResult,
         began: float,
         vanishes: bool,
+        record_sound: bool,
     ) -> TurnRecord:
+        if record_sound:
+            self._tell(_sound(asked, result))
         stuck = device.connected and device.state == "speaking"
         record = held(
             asked,
@@ -244,3 +249,8 @@ class Talker:
 
     async def _until(self, at_s: float) -> None:
         await asyncio.sleep(max(0.0, self._spec.base + at_s - self._loop.time()))
+
+
+def _sound(asked: Asked, result: TurnResult) -> AnswerSound:
+    packets = (base64.b64encode(frame.opus).decode() for frame in result.trace.heard_frames)
+    return AnswerSound(asked.device, asked.turn, result.rate_hz, tuple(packets))

@@ -71,6 +71,7 @@ def reading(
         ("python3", ["python3", "-c", "pass"], "python3"),
         ("python3", [], "python3"),
         ("7", ["python3"], "7"),
+        ("python3.11", ["MultiProcAdmin ActorAddr-(T|:58429)"], "MultiProcAdmin"),
     ],
 )
 def test_actor_names(comm: str, cmdline: list[str], name: str) -> None:

@@ -145,3 +145,22 @@ def test_cross_talk_is_looked_for_among_turns_of_the_same_time() -> None:
     far = turn("one", **(other | {"intended_s": 500.0}))
     assert with_cross_talk([mixed, far])[0] == mixed
     assert with_cross_talk(marked) == marked
+
+
+@pytest.mark.parametrize(
+    ("heard", "crossed"),
+    [
+        ("四十加二十七等于六十七", True),
+        ("三十五加二十八等于六十三", False),
+        ("等于六十七", False),  # the recogniser's slip, perhaps
+        ("", False),
+    ],
+)
+def test_the_sound_of_another_device_is_cross_talk_too(heard: str, crossed: bool) -> None:
+    own = turn("one", said="三十五加二十八等于几", expected="63", answer="等于六十三", heard=heard)
+    other = turn("one", said="四十加二十七等于几", expected="67", device=1)
+    marked = with_cross_talk([own, other])
+    assert ("cross-talk" in marked[0].faults) is crossed
+    found = figures(*marked)
+    assert (found.heard, found.cross_talk) == (bool(heard), crossed)
+    assert found.heard_right == ("六十三" in heard)
