@@ -140,6 +140,11 @@ class Attention:
         return self._ears.take(packet, now, listening=listening)
 
     @property
+    def pausing(self) -> bool:
+        """An utterance is open, and the user is silent at the moment."""
+        return self.armed and self._ears.open and self._ears.silence_ms > 0
+
+    @property
     def is_deaf(self) -> bool:
         """Audio has been coming for so long that the device must think it is listened to."""
         since = self._deaf_since

@@ -163,6 +163,9 @@ class Conversation:
                 self._barge_in(fact.pcm, now)
             elif isinstance(fact, Grew) and turn is not None and turn.stage is Stage.HEARING:
                 turn.hear(fact.pcm, now)
+        turn = self.turn
+        if turn is not None and turn.stage is Stage.HEARING and self.attention.pausing:
+            turn.hurry()
 
     def _barge_in(self, pcm: bytes, now: float) -> None:
         """Speech over the answer: stop it, and hear the speech from its beginning.

@@ -16,9 +16,9 @@ from actors.session.work import GaveUp, TurnWork
 #: 16 kHz, 16 bit, mono.
 BYTES_PER_SECOND = 32000
 
-#: PCM is sent in pieces of at least two 60 ms frames, the backlog in pieces of a second:
+#: PCM is sent in pieces of at least three 60 ms frames, the backlog in pieces of a second:
 #: every message costs, whatever its size.
-CHUNK_BYTES = 2 * 1920
+CHUNK_BYTES = 3 * 1920
 BACKLOG_CHUNK_BYTES = BYTES_PER_SECOND
 
 #: A recogniser that gets speech all at once is at least so many times faster than it.
@@ -52,6 +52,10 @@ class Recognition:
             self._job.start(now)
         else:
             self._stream(CHUNK_BYTES)
+
+    def hurry(self) -> None:
+        """The end may be near: the recogniser gets what is there, for its newest partial."""
+        self._stream(1)
 
     def end(self, now: float) -> None:
         """No more speech comes: the text is due."""

@@ -89,6 +89,10 @@ class Turn:
         """The next samples of the utterance, 16 kHz s16le."""
         self._recognition.hear(pcm, now)
 
+    def hurry(self) -> None:
+        """The speech pauses: what it says so far decides whether it is over."""
+        self._recognition.hurry()
+
     def speech_ended(self, now: float, last_sample_at: float) -> None:
         """The end was decided; `last_sample_at` is when the last speech arrived."""
         self._work.zero = last_sample_at

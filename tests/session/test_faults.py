@@ -407,7 +407,7 @@ def test_a_clock_that_jumps_over_everything_ends_the_turn_once() -> None:
         world.check_over()
 
 
-def test_speech_is_sent_in_pieces_of_two_frames() -> None:
+def test_speech_is_sent_in_pieces_of_three_frames_and_a_pause_at_once() -> None:
     world = talking()
     sizes = []
     original = world.ask_worker
@@ -419,7 +419,11 @@ def test_speech_is_sent_in_pieces_of_two_frames() -> None:
 
     world.ask_worker = watch  # type: ignore[method-assign]
     through(world)
-    assert all(size >= 3840 for size in sizes[1:-1])
+    speaking = sizes[1 : sizes.index(next(size for size in sizes[1:] if size < 3 * 1920))]
+    assert speaking
+    assert all(3 * 1920 <= size < 4 * 1920 for size in speaking)
+    # While the user pauses, each packet's two windows of 32 ms go in one message.
+    assert all(size < 3 * 1920 for size in sizes[1 + len(speaking) :])
 
 
 def test_slow_work_is_not_given_to_the_only_engine_again() -> None:
