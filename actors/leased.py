@@ -89,6 +89,8 @@ class LeasedJob:
         self.number = 0
         #: How long the first result may take; the owner may change it before the lease.
         self.first_s = patience.first_s
+        #: Leased before there is work: not worth waiting for, nor a slot that others need.
+        self.ahead = False
         self._numbers = numbers
         self._patience = patience
         self._work = work
@@ -182,7 +184,9 @@ class LeasedJob:
     def busy(self, message: Busy, now: float) -> None:
         if message.request != self.number or self.stage is not Stage.LEASING:
             return
-        if message.reason == "avoided":
+        if self.ahead:
+            self._give_up(f"no {self.kind} worker had plenty of room", True, now)
+        elif message.reason == "avoided":
             self._give_up(self._late, True, now)
         elif now >= self._lease_until:
             self._give_up(f"no {self.kind} worker was free", True, now)
@@ -236,7 +240,15 @@ class LeasedJob:
         self._deadline = now + min(ASK_AGAIN_S, self._patience.lease_s)
         self._out.append(
             ToRouter(
-                Lease(self.kind, self.number, self.turn, self._avoid, self._prefer, self._strict)
+                Lease(
+                    self.kind,
+                    self.number,
+                    self.turn,
+                    self._avoid,
+                    self._prefer,
+                    self._strict,
+                    self.ahead,
+                )
             )
         )
 

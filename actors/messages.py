@@ -181,7 +181,8 @@ class Lease:
     `avoid` names engines that failed this work already, `prefer` the engine that
     did the turn's previous piece (an answer keeps one voice). Both are wishes:
     somebody rather than nobody. With `strict` an avoided engine is as good as nobody:
-    what was too slow once must not get the same work again on top.
+    what was too slow once must not get the same work again on top. An `ahead` lease is
+    for work that is expected in a moment: it is granted while half of the slots are free.
     """
 
     kind: Kind
@@ -190,6 +191,7 @@ class Lease:
     avoid: tuple[str, ...] = ()
     prefer: str = ""
     strict: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,9 @@ class Router(BaseActor):
         if worker is None:
             self._free_forgotten(now)
             worker = roster.choose(now, *wish, strict=message.strict)
+        if worker is not None and message.ahead and not worker.has_plenty:
+            self.send(sender, Busy(message.kind, message.request, message.turn, "full"))
+            return
         if worker is None:
             reason: Literal["none", "full", "avoided"] = "full" if len(roster) else "none"
             if message.strict and len(roster) and not roster.has_other_than(message.avoid):

@@ -36,6 +36,11 @@ class Worker:
     def free(self) -> int:
         return self.up.slots - self.in_flight
 
+    @property
+    def has_plenty(self) -> bool:
+        """Whether a slot may be held before there is work for it."""
+        return 2 * self.in_flight < self.up.slots
+
 
 @dataclass(slots=True)
 class EngineState:

@@ -50,6 +50,8 @@ class Answer:
         self._clauses_complete = False
         self._emotion = ""
         self._tts: LeasedJob | None = None
+        #: A clause is with the voice; without one the voice was leased ahead.
+        self._speaking = False
         #: Clauses of which all frames are there: the number of the next one to be made.
         self._made = 0
         self._frames_of_clause = 0
@@ -69,14 +71,24 @@ class Answer:
         """Have a model answer the last of these (role, text) messages."""
         self._messages = messages
         self.begin(now)
-        if self._llm is not None and self._llm.working:
-            self._llm.give(self._generate(self._llm.number), now)
-        elif self._llm is None or self._llm.ended:
-            self.prepare(now)
+        llm = self._llm
+        if llm is None or llm.ended:
+            self._lease_model(now)
+        else:
+            llm.ahead = False
+            if llm.working:
+                llm.give(self._generate(llm.number), now)
+        self._tts = self._work.job("tts", self._synthesise, self._voiceless)
+        self._tts.ahead = True
+        self._tts.start(now)
 
     def prepare(self, now: float) -> None:
-        """Lease a model; what it shall answer may follow by `ask`."""
+        """Lease a model ahead; what it shall answer may follow by `ask`."""
+        self._lease_model(now, ahead=True)
+
+    def _lease_model(self, now: float, *, ahead: bool = False) -> None:
         self._llm = self._work.job("llm", self._generate, self._modelless)
+        self._llm.ahead = ahead
         self._llm.start(now)
 
     def _modelless(self, reason: str, busy: bool, now: float) -> None:
@@ -90,7 +102,7 @@ class Answer:
         self.begin(now)
         if self._llm is not None:
             self._llm.cancel()
-        del self._clauses[self._made + (self._tts is not None) :]
+        del self._clauses[self._made + self._speaking :]
         self._phrase_numbers.add(len(self._clauses))
         self._clauses.append(phrase)
         self._clauses_complete = True
@@ -160,13 +172,14 @@ class Answer:
         if message.last:
             self._tts.done(now)
             self._voice, self._tts = self._tts.engine, None
+            self._speaking = False
             self._made += 1
             self._pump(now)
 
     def _pump(self, now: float) -> None:
         """Have the next clause spoken, if it is its time."""
         while (
-            self._tts is None
+            not self._speaking
             and self._made < len(self._clauses)
             and self._playout.waiting_ms < MAX_AUDIO_AHEAD_MS
         ):
@@ -174,17 +187,31 @@ class Answer:
             self._playout.subtitle(self._made, clause)
             ready = self._phrases.get(clause)
             if ready is None:
-                self._tts = self._work.job("tts", self._synthesise, self._voiceless, self._voice)
-                self._tts.start(now)
+                self._speak(now)
                 return
             self._playout.frames(self._made, ready)
             self._work.mark("first_audio", now)
             self._made += 1
         if self._clauses_complete and self._made == len(self._clauses):
             self._playout.complete()
+            if self._tts is not None:
+                self._tts.cancel()  # leased ahead, and not needed
+                self._tts = None
+
+    def _speak(self, now: float) -> None:
+        """Have the next clause spoken: by the voice leased ahead, if there is one."""
+        self._speaking = True
+        if self._tts is None or self._tts.ended:
+            self._tts = self._work.job("tts", self._synthesise, self._voiceless, self._voice)
+            self._tts.start(now)
+        elif self._tts.working:
+            self._tts.give(self._synthesise(self._tts.number), now)
+        self._tts.ahead = False
 
     def _synthesise(self, job: int) -> list[Any]:
         """Ask for the clause from its start; what was sent of it already is skipped."""
+        if not self._speaking:
+            return []
         self._skip_frames = self._playout.withdraw(self._made)
         self._frames_of_clause = 0
         downlink = self._work.settings.downlink
@@ -194,6 +221,10 @@ class Answer:
 
     def _voiceless(self, reason: str, busy: bool, now: float) -> None:
         """Nobody can speak this clause, nor those after it."""
+        if not self._speaking:
+            self._tts = None  # it was only leased ahead
+            return
+        self._speaking = False
         self._playout.drop(self._made)
         self._tts = None
         self._made += 1

@@ -175,3 +175,18 @@ def test_the_status_shows_what_each_engine_does(router: Recorded) -> None:
     shown = line.detail["engines"]["llm/a"]
     assert shown["in_flight"] == {"llm/a-0": 1}
     assert (shown["weight"], shown["sits_out"]) == (100, False)
+
+
+def test_a_lease_ahead_is_granted_only_while_half_of_the_slots_are_free() -> None:
+    router = Recorded()
+    router.receive(WorkerUp("tts", "tts/a-0", "a", "address a", 4, 100))
+
+    def ahead(request: int) -> object:
+        ((_, answer),) = router.receive(Lease("tts", request, TURN, ahead=True), "s")
+        return answer
+
+    assert isinstance(ahead(1), Leased)
+    assert isinstance(ahead(2), Leased)
+    assert ahead(3) == Busy("tts", 3, TURN, "full")
+    ((_, answer),) = router.receive(Lease("tts", 4, TURN), "s")
+    assert isinstance(answer, Leased)
