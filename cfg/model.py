@@ -52,7 +52,11 @@ class Downlink(Section):
     sample_rate_hz: Literal[16000, 24000] = 24000
     frame_ms: Literal[20, 40, 60] = 60
     lead_frames: int = Field(
-        2, ge=1, le=5, description="frames sent ahead of playback; above 5 old firmware loses audio"
+        3,
+        ge=1,
+        le=5,
+        description="frames sent ahead of playback: what a late wake-up costs is heard below; "
+        "ESP32-C3 boards want 2, above 5 old firmware loses audio",
     )
     stop_margin_ms: int = Field(
         240, ge=0, le=1000, description="tts stop is sent this long after the last frame was played"
