@@ -140,12 +140,12 @@ def _owner(turn: TurnRecord, others: Iterable[TurnRecord]) -> TurnRecord | None:
     for other in others:
         if other.device == turn.device:
             continue
-        for text in (turn.understood, turn.answer):
-            if text and of_another(turn.said, text, other.said, int(other.expected)):
+        # A recogniser mishears, and what follows from that may happen to be another's
+        # result: only a right transcript with a foreign result proves anything.
+        result = -1 if "misheard" in turn.faults else int(other.expected)
+        for text, proof in ((turn.understood, -1), (turn.answer, result), (turn.heard, -1)):
+            if text and of_another(turn.said, text, other.said, proof):
                 return other
-        # A recogniser mishears: a result alone proves nothing of what it understood.
-        if turn.heard and of_another(turn.said, turn.heard, other.said, -1):
-            return other
     return None
 
 

@@ -131,6 +131,7 @@ def _address(
 async def _standin(wanted: StandinSection, folder: Path) -> AsyncIterator[int]:
     """A stand-in's port while it runs; what it prints goes to a file."""
     log = folder / f"standin-{wanted.name}.log"
+    log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sim", "standin", wanted.kind, *wanted.arguments]
     process = await _start(command, log)
     try:
@@ -159,6 +160,7 @@ class _Server:
         self._settings = folder / "server.toml"
         self._settings.write_text(as_toml(settings), encoding="utf-8")
         self._log = folder / "server.log"
+        self._log.unlink(missing_ok=True)
         self._process: asyncio.subprocess.Process | None = None
 
     def pid(self) -> int | None:

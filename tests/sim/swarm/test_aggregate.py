@@ -164,3 +164,17 @@ def test_the_sound_of_another_device_is_cross_talk_too(heard: str, crossed: bool
     found = figures(*marked)
     assert (found.heard, found.cross_talk) == (bool(heard), crossed)
     assert found.heard_right == ("六十三" in heard)
+
+
+def test_a_slip_of_the_recogniser_is_no_cross_talk() -> None:
+    """Seen in a run: numbers run together make a result that another device expects."""
+    own = turn(
+        "one",
+        said="请问三十八加十八等于多少",
+        expected="56",
+        understood="请问三十八十加八十八等于多少",
+        answer="等于一百一十",
+        faults=("misheard", "wrong answer"),
+    )
+    other = turn("one", said="请问八十七加二十三等于多少", expected="110", device=1)
+    assert with_cross_talk([own, other])[0] == own
