@@ -130,7 +130,11 @@ class Server:
 
     def wait_ready(self, within_s: float = START_S) -> Server:
         """Return once a device would be answered and the start was announced."""
-        until(self._ready, within_s, f"the server is ready\n{self.log()[-3000:]}")
+        try:
+            until(self._ready, within_s, "the server is ready")
+        except AssertionError as late:
+            told = json.dumps(self.get("/status"), ensure_ascii=False)[:3000]
+            raise AssertionError(f"{late}\n{told}\n{self.log()[-3000:]}") from None
         return self
 
     def _ready(self) -> bool:
