@@ -24,13 +24,12 @@ from sim.swarm.generators import Generator, GeneratorFailed, how_many, shares
 from sim.swarm.journal import Journal, collected
 from sim.swarm.ladder import Ladder, climbed
 from sim.swarm.limits import read_limits
-from sim.swarm.listening import listened
 from sim.swarm.live import Live
 from sim.swarm.orders import PhaseOrder, Spec
+from sim.swarm.outcome import Conducted, record_of
 from sim.swarm.population import Member, populate
-from sim.swarm.records import DeviceRecord, Knee, Phase, Run, RunEnd, RunInfo
+from sim.swarm.records import Knee, Phase, Run, RunEnd
 from sim.swarm.scenario import PhaseSection, Scenario
-from sim.swarm.summing import shortened, summed
 from sim.swarm.surroundings import NotStarted, Surroundings, Target, surroundings
 
 #: From the last generator's start to the run's start: the first devices connect in it.
@@ -68,22 +67,20 @@ async def conduct(job: Job, live: Live) -> Run:
     members = populate(scenario.seed, *scenario.most_devices(), scenario.mix.mix())
     job.folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(job.folder / "records.jsonl")
-    conductor: _Conductor | None = None
-    ended: RunEnd = "unreachable"
+    done = Conducted("unreachable", "", job.target.address)
     try:
         bank = await _speech(job, members, live)
         async with surroundings(scenario, job.target, job.folder) as around:
-            conductor = _Conductor(job, around, members, bank, journal, live)
-            ended, problem = await conductor.run()
+            done = await _Conductor(job, around, members, bank, journal, live).run()
     except NotStarted as error:
-        problem = str(error)
+        done = replace(done, problem=str(error))
     finally:
         journal.close()
         live.end()
-    if conductor is not None and scenario.hear:
+    if done.generators and scenario.hear:
         live.say("listening to some of the answers ...")
     return await asyncio.to_thread(
-        _record, job, began_at, members, journal, conductor, ended, problem
+        record_of, scenario, job.command, began_at, members, journal, done
     )
 
 
@@ -138,25 +135,41 @@ class _Conductor:
         minutes = sum(phase.minutes for phase in self._scenario.phases)
         return minutes * 60 + (Ladder.longest_s(ladder) if ladder else 0.0)
 
-    async def run(self) -> tuple[RunEnd, str]:
-        """How the run ended, and why."""
+    async def run(self) -> Conducted:
+        """Do it all; what is returned says how it ended, and why."""
+        ended: RunEnd
         try:
             await self._scout()
         except DeviceError as error:
-            return "unreachable", str(error)
+            return self._conducted("unreachable", str(error))
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._stop.set)
         try:
             await self._start()
-            return await self._conducted()
+            ended, problem = await self._conduct()
         except GeneratorFailed as error:
-            return "generator failed", str(error)
+            ended, problem = "generator failed", str(error)
         finally:
             self.lasted_s = max(0.0, self._now_s())
             for name in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(name)
             await asyncio.gather(*(each.end() for each in self.generators))
+        return self._conducted(ended, problem)
+
+    def _conducted(self, ended: RunEnd, problem: str) -> Conducted:
+        return Conducted(
+            ended,
+            problem,
+            self.around.target.address,
+            self.base,
+            self.planned_s,
+            self.lasted_s,
+            len(self.generators),
+            tuple(self.phases),
+            self.facts,
+            self.knee,
+        )
 
     async def _scout(self) -> None:
         """See that a device could connect, before many try. Raises `DeviceError`."""
@@ -181,7 +194,7 @@ class _Conductor:
         for generator, share in zip(self.generators, shares(self._members, count), strict=True):
             generator.order(self._spec(generator.number, share))
 
-    async def _conducted(self) -> tuple[RunEnd, str]:
+    async def _conduct(self) -> tuple[RunEnd, str]:
         """Let the script run to its end, or until something ends it before."""
         script = asyncio.create_task(self._script())
         stopped = asyncio.create_task(self._stop.wait())
@@ -338,67 +351,3 @@ class _Conductor:
 
     async def _until(self, at_s: float) -> None:
         await asyncio.sleep(max(0.0, at_s - self._now_s()))
-
-
-def _record(
-    job: Job,
-    began_at: datetime,
-    members: Sequence[Member],
-    journal: Journal,
-    conductor: _Conductor | None,
-    ended: RunEnd,
-    problem: str,
-) -> Run:
-    scenario = job.scenario
-    versions = host.versions()
-    phases: Sequence[Phase] = ()
-    if conductor is not None:
-        phases = conductor.phases
-        if ended != "complete":
-            phases = shortened(phases, conductor.lasted_s)
-        if conductor.facts.version:
-            versions["server"] = f"{conductor.facts.version} ({conductor.facts.parts})"
-    info = RunInfo(
-        name=scenario.name,
-        about=scenario.about,
-        seed=scenario.seed,
-        command=job.command,
-        target=conductor.around.target.address if conductor else job.target.address,
-        started_at=began_at.isoformat(timespec="seconds"),
-        planned_s=conductor.planned_s if conductor else 0.0,
-        lasted_s=conductor.lasted_s if conductor else 0.0,
-        generators=len(conductor.generators) if conductor else 0,
-        machine=host.machine(),
-        versions=versions,
-        scenario=scenario.model_dump(mode="json", exclude={"target": {"token"}}),
-        ended=ended,
-        problem=problem,
-        clock_base_s=conductor.base if conductor else 0.0,
-    )
-    found = collected(journal.path)
-    return summed(
-        info,
-        phases,
-        [_device(member, conductor) for member in members],
-        replace(found, turns=listened(found.turns, journal.sounds)),
-        read_limits(scenario.limits),
-        read_limits(scenario.each_phase),
-        scenario.trust.trust(),
-        conductor.knee if conductor else None,
-    )
-
-
-def _device(member: Member, conductor: _Conductor | None) -> DeviceRecord:
-    generators = len(conductor.generators) if conductor else 0
-    return DeviceRecord(
-        index=member.index,
-        device_id=member.device_id,
-        role=member.role,
-        mode=member.mode,
-        version=member.version,
-        generation=member.generation,
-        voice=member.voice,
-        frame_ms=member.frame_ms,
-        noise_dbfs=member.noise_dbfs,
-        generator=member.index % generators if generators else 0,
-    )
