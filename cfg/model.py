@@ -76,7 +76,7 @@ class Listening(Section):
     preroll_ms: int = Field(360, ge=300, le=2000, description="audio kept from before the onset")
     min_speech_ms: int = Field(90, ge=30, le=1000, description="shorter sounds are no utterance")
     endpoint_complete_ms: int = Field(
-        250, ge=100, le=3000, description="silence after a complete sentence"
+        190, ge=100, le=3000, description="silence after a complete sentence"
     )
     endpoint_unsure_ms: int = Field(
         500, ge=100, le=5000, description="silence when it is not clear"
