@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
 
 def _usage() -> str:
     lines = ["usage: python3 -m sim COMMAND [--help] ...", ""]
-    lines += [f"  {name:9}{what}" for name, (_module, what) in COMMANDS.items()]
+    lines += [f"  {name:10}{what}" for name, (_module, what) in COMMANDS.items()]
     return "\n".join(lines)
 
 
