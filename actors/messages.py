@@ -266,10 +266,11 @@ class SpeechChunk:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """No more speech comes; answer `Recognised`."""
+    """No more speech comes; answer `Recognised`. `sequence` follows the last chunk's."""
 
     turn: TurnId
     job: int
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,10 +334,14 @@ class Synthesise:
 
 @dataclass(frozen=True, slots=True)
 class FramesReady:
-    """Opus packets of exactly `frame_ms` each, in order; `last` ends the clause."""
+    """Opus packets of exactly `frame_ms` each; `last` ends the clause.
+
+    `sequence` counts this job's messages from 0.
+    """
 
     turn: TurnId
     job: int
+    sequence: int
     clause: int
     frames: tuple[bytes, ...]
     last: bool

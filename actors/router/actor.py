@@ -41,6 +41,9 @@ KINDS: tuple[Kind, ...] = ("asr", "llm", "tts")
 #: A lease older than this is freed: no turn lasts so long, its session forgot it.
 LEASE_LIMIT_S = 300.0
 
+#: Releases remembered that came before their lease (see `actors.ordering`).
+MAX_OVERTAKEN = 500
+
 
 @dataclass(slots=True)
 class Held:
@@ -59,6 +62,8 @@ class Router(BaseActor):
         super().__init__()
         self.rosters = {kind: Roster(kind) for kind in KINDS}
         self.held: dict[tuple[TurnId, Kind, int], Held] = {}
+        #: Releases of leases that are not known: theirs may still be on the way.
+        self._overtaken: dict[tuple[TurnId, Kind, int], bool] = {}
 
     # --- pools ---
 
@@ -99,6 +104,8 @@ class Router(BaseActor):
     @handles(Lease)
     def on_lease(self, message: Lease, sender: Address) -> None:
         now = time.monotonic()
+        if self._overtaken.pop((message.turn, message.kind, message.request), False):
+            return  # its release came first
         roster = self.rosters[message.kind]
         wish = (message.avoid, message.prefer)
         worker = roster.choose(now, *wish, strict=message.strict)
@@ -127,6 +134,9 @@ class Router(BaseActor):
     def on_release(self, message: Release, sender: Address) -> None:
         held = self.held.pop((message.turn, message.kind, message.request), None)
         if held is None:
+            self._overtaken[(message.turn, message.kind, message.request)] = True
+            while len(self._overtaken) > MAX_OVERTAKEN:
+                del self._overtaken[next(iter(self._overtaken))]
             return
         held.worker.in_flight -= 1
         roster, engine = self.rosters[message.kind], held.worker.up.engine

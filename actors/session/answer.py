@@ -13,6 +13,7 @@ from typing import Any
 from actors.effects import SendFrame
 from actors.leased import LeasedJob
 from actors.messages import ClauseReady, FramesReady, Generate, Generated, Synthesise
+from actors.ordering import InOrder
 from actors.session.playout import Frame, Playout
 from actors.session.words import joined
 from actors.session.work import GaveUp, TurnWork
@@ -44,7 +45,7 @@ class Answer:
         )
         self._messages: tuple[tuple[str, str], ...] = ()
         self._llm: LeasedJob | None = None
-        self._next_index = 0
+        self._generated: InOrder[ClauseReady | Generated] = InOrder()
         self._clauses: list[str] = []
         self._phrase_numbers: set[int] = set()
         self._clauses_complete = False
@@ -55,6 +56,7 @@ class Answer:
         #: Clauses of which all frames are there: the number of the next one to be made.
         self._made = 0
         self._frames_of_clause = 0
+        self._spoken: InOrder[FramesReady] = InOrder()
         self._skip_frames = 0
         self._voice = ""
 
@@ -114,7 +116,7 @@ class Answer:
         return phrase in self._phrases
 
     def _generate(self, job: int) -> list[Any]:
-        self._next_index = 0
+        self._generated = InOrder()
         if not self._messages:
             return []
         return [Generate(self._work.turn, job, self._messages, tuple(self._clauses))]
@@ -122,22 +124,27 @@ class Answer:
     # --- from the model ---
 
     def generation(self, message: ClauseReady | Generated, now: float) -> None:
-        if self._llm is None or not self._llm.is_mine(message.job):
+        llm = self._llm
+        if llm is None or not llm.is_mine(message.job):
             return
+        place = message.index if isinstance(message, ClauseReady) else message.clauses
+        for piece in self._generated.push(place, message):
+            if llm.ended:
+                return
+            self._generation(llm, piece, now)
+
+    def _generation(self, llm: LeasedJob, message: ClauseReady | Generated, now: float) -> None:
         if isinstance(message, ClauseReady):
-            self._clause(self._llm, message, now)
+            self._clause(llm, message, now)
         elif self._clauses:
-            self._llm.done(now)
+            llm.done(now)
             self._clauses_complete = True
         else:
-            self._llm.refuse(f"{self._llm.engine} answered nothing", now)
+            llm.refuse(f"{llm.engine} answered nothing", now)
             return
         self._pump(now)
 
     def _clause(self, llm: LeasedJob, message: ClauseReady, now: float) -> None:
-        if message.index < self._next_index:
-            return  # said already
-        self._next_index = message.index + 1
         if len(self._clauses) >= self._work.settings.dialogue.max_clauses:
             llm.cancel()
             self._clauses_complete = True
@@ -157,21 +164,28 @@ class Answer:
     # --- from the voice ---
 
     def synthesis(self, message: FramesReady, now: float) -> None:
-        if self._tts is None or not self._tts.is_mine(message.job):
+        tts = self._tts
+        if tts is None or not tts.is_mine(message.job):
             return
+        for piece in self._spoken.push(message.sequence, message):
+            if tts.ended:
+                return
+            self._synthesis(tts, piece, now)
+
+    def _synthesis(self, tts: LeasedJob, message: FramesReady, now: float) -> None:
         self._frames_of_clause += len(message.frames)
         if self._frames_of_clause * self._work.settings.downlink.frame_ms > MAX_CLAUSE_AUDIO_MS:
-            self._tts.refuse(f"{self._tts.engine} does not come to an end", now)
+            tts.refuse(f"{tts.engine} does not come to an end", now)
             return
-        self._tts.progress(now)
+        tts.progress(now)
         frames = message.frames[self._skip_frames :]
         self._skip_frames = max(0, self._skip_frames - len(message.frames))
         self._playout.frames(self._made, frames)
         if frames:
             self._work.mark("first_audio", now)
         if message.last:
-            self._tts.done(now)
-            self._voice, self._tts = self._tts.engine, None
+            tts.done(now)
+            self._voice, self._tts = tts.engine, None
             self._speaking = False
             self._made += 1
             self._pump(now)
@@ -214,6 +228,7 @@ class Answer:
             return []
         self._skip_frames = self._playout.withdraw(self._made)
         self._frames_of_clause = 0
+        self._spoken = InOrder()
         downlink = self._work.settings.downlink
         text = self._clauses[self._made]
         rate_hz, frame_ms = downlink.sample_rate_hz, downlink.frame_ms
@@ -256,6 +271,11 @@ class Answer:
         """Whether all of it was heard, the margin for slow devices included."""
         finished = self._playout.finished_at()
         return finished is not None and now >= finished
+
+    @property
+    def all_sent(self) -> bool:
+        """Whether nothing of it is left to be sent."""
+        return self.frames_sent > 0 and self._playout.finished_at() is not None
 
     def stop(self, now: float) -> None:
         """Nothing more is sent but, if the device was told to speak, the end of that."""

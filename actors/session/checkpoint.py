@@ -78,7 +78,8 @@ class SessionState:
     mcp: bool = False
     mode: str = "auto"
     listening: bool = False
-    #: idle, listening, hearing (an utterance is open), thinking, speaking
+    #: idle, listening, hearing (an utterance is open), thinking, speaking, spoken (all of
+    #: the answer was sent)
     phase: str = "idle"
     turn: int = 0
     in_fragment: bool = False

@@ -257,7 +257,7 @@ class Conversation:
             self._apologise(now)
         else:
             self._channel.tts_stop()  # its last act may have been lost
-            if phase == "listening":
+            if phase == "listening" or (phase == "spoken" and self.state.mode == "realtime"):
                 self.attention.arm(now)
 
     def drain(self, now: float, deadline_s: float) -> None:

@@ -65,7 +65,7 @@ class Recognition:
         final_s = self._work.settings.deadlines.final_text_ms / 1000
         if self._job.working:
             self._stream(1)
-            self._job.send(SpeechEnded(self._work.turn, self._job.number))
+            self._job.send(SpeechEnded(self._work.turn, self._job.number, self._sequence))
             self._job.expect(final_s, now)
         # Another recogniser would get all of it at once.
         self._job.first_s = final_s + len(self._speech) / BYTES_PER_SECOND / BACKLOG_SPEED
@@ -104,7 +104,7 @@ class Recognition:
             pieces.append(SpeechChunk(turn, job, len(pieces) - 1, piece))
         self._sequence, self._sent_bytes = len(pieces) - 1, len(self._speech)
         if self._over:
-            pieces.append(SpeechEnded(turn, job))
+            pieces.append(SpeechEnded(turn, job, self._sequence))
         return pieces
 
     def _stream(self, least_bytes: int) -> None:

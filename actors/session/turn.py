@@ -128,6 +128,11 @@ class Turn:
     def tts_started(self) -> bool:
         return self._answer.begun
 
+    @property
+    def all_sent(self) -> bool:
+        """Whether the device has the whole answer, though it may not have played it yet."""
+        return self._answer.all_sent
+
     def text_ready(self, text: str, now: float) -> None:
         """What the user said is known ('': nothing was understood)."""
         self.heard = joined((self._setting.carried, text))

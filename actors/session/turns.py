@@ -73,4 +73,6 @@ class Turns:
     @property
     def phase(self) -> str:
         """How far the current turn is, in the checkpoint's words; '' without one."""
-        return _PHASES[self.current.stage] if self.current is not None else ""
+        if self.current is None:
+            return ""
+        return "spoken" if self.current.all_sent else _PHASES[self.current.stage]

@@ -34,6 +34,7 @@ from actors.messages import (
     TurnId,
     WorkFailed,
 )
+from actors.ordering import InOrder
 from actors.workers import asr, llm, tts
 from actors.workers.interface import AsrEngine, EngineError, Health, LlmEngine, TtsEngine
 from actors.workers.llm.clauses import ClauseCutter
@@ -46,6 +47,9 @@ JOB_LIMIT_S = 240.0
 
 #: Speech that may wait for a recogniser: 30 s in chunks of at least 60 ms.
 MAX_WAITING_CHUNKS = 600
+
+#: Ended jobs that are remembered, for messages that overtook their end.
+MAX_REMEMBERED = 1000
 
 #: The first packets leave at once, the rest in messages of so many.
 FIRST_FRAMES = 2
@@ -64,6 +68,7 @@ class Jobs:
         self.settings = settings
         self.thread = thread
         self._tasks: dict[JobKey, asyncio.Task[None]] = {}
+        self._over: dict[JobKey, None] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -83,13 +88,25 @@ class Jobs:
         raise NotImplementedError
 
     def cancel(self, turn: TurnId, job: int) -> None:
-        """Stop this job; unknown and ended jobs are fine."""
+        """Stop this job, also one whose first message is still on its way."""
+        self._end((turn, job))
         task = self._tasks.pop((turn, job), None)
         if task is not None:
             task.cancel()
 
+    def _end(self, key: JobKey) -> None:
+        """Remember that this job is over: what still comes of it is dropped."""
+        self._over[key] = None
+        while len(self._over) > MAX_REMEMBERED:
+            del self._over[next(iter(self._over))]
+
     def begin(self, key: JobKey, sender: Address, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks[key] = self.thread.spawn(self._run(key, sender, work))
+        if key in self._over:
+            work.close()
+            return
+        task = self._tasks[key] = self.thread.spawn(self._run(key, sender, work))
+        # One that is cancelled before its first step would never be told.
+        task.add_done_callback(lambda _: work.close())
 
     async def _run(self, key: JobKey, sender: Address, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -103,6 +120,7 @@ class Jobs:
             log.get().exception("job failed", turn=str(key[0]))
             self._failed(key, sender, f"{type(error).__name__}: {error}", True)
         finally:
+            self._end(key)
             if self._tasks.get(key) is asyncio.current_task():
                 del self._tasks[key]
 
@@ -111,33 +129,48 @@ class Jobs:
         self.thread.emit(sender, WorkFailed(key[0], key[1], reason, retryable))
 
 
+class Speech:
+    """One job's speech on its way to the recogniser; None ends it."""
+
+    def __init__(self) -> None:
+        self.order: InOrder[bytes | None] = InOrder()
+        self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_CHUNKS)
+
+
 class AsrJobs(Jobs):
-    """Recognition: one stream a job, fed in the order of arrival."""
+    """Recognition: one stream a job, fed in the order in which it was spoken."""
 
     def __init__(self, engine_settings: Any, settings: Settings, thread: EngineThread) -> None:
         super().__init__(engine_settings, settings, thread)
         self._engine = asr.create(engine_settings)
-        self._speech: dict[JobKey, asyncio.Queue[bytes | None]] = {}
+        self._speech: dict[JobKey, Speech] = {}
 
     @property
     def engine(self) -> AsrEngine:
         return self._engine
 
     def take(self, message: Recognise | SpeechChunk | SpeechEnded, sender: Address) -> None:
+        """Any of a job's messages may be its first to arrive; the speech is put in order."""
         key = (message.turn, message.job)
+        if key in self._over:
+            return
+        speech = self._speech.get(key)
+        if speech is None:
+            speech = self._speech[key] = Speech()
+            self.begin(key, sender, self._recognise(key, sender, speech.waiting))
         if isinstance(message, Recognise):
-            queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_CHUNKS)
-            self._speech[key] = queue
-            self.begin(key, sender, self._recognise(key, sender, queue))
             return
-        waiting = self._speech.get(key)
-        if waiting is None:
-            return
+        pcm = message.pcm if isinstance(message, SpeechChunk) else None
         try:
-            waiting.put_nowait(message.pcm if isinstance(message, SpeechChunk) else None)
+            for piece in speech.order.push(message.sequence, pcm):
+                speech.waiting.put_nowait(piece)
         except asyncio.QueueFull:
             self.cancel(*key)
             self._failed(key, sender, "the recogniser is slower than the speech", True)
+
+    def cancel(self, turn: TurnId, job: int) -> None:
+        super().cancel(turn, job)
+        self._speech.pop((turn, job), None)
 
     async def _recognise(
         self, key: JobKey, sender: Address, speech: asyncio.Queue[bytes | None]
@@ -221,7 +254,7 @@ class TtsJobs(Jobs):
         )
         resampler = Resampler(self._engine.sample_rate_hz, message.rate_hz)
         waiting: list[bytes] = []
-        first = True
+        sent = 0
         # Encoding blocks the loop, so long chunks are taken in pieces of a message.
         piece = self._engine.sample_rate_hz * message.frame_ms * FRAMES_PER_MESSAGE // 1000
         stream = self._engine.synthesise(message.text)
@@ -230,26 +263,31 @@ class TtsJobs(Jobs):
                 samples = np.frombuffer(chunk, np.int16)
                 at = 0
                 while at < len(samples):
-                    step = piece * FIRST_FRAMES // FRAMES_PER_MESSAGE if first else piece
+                    step = piece if sent else piece * FIRST_FRAMES // FRAMES_PER_MESSAGE
                     waiting += encoder.push(resampler.push(samples[at : at + step]))
                     at += step
-                    if len(waiting) >= (1 if first else FRAMES_PER_MESSAGE):
-                        self._emit(message, sender, waiting, last=False)
-                        waiting, first = [], False
+                    if len(waiting) >= (FRAMES_PER_MESSAGE if sent else 1):
+                        self._emit(message, sender, sent, waiting, last=False)
+                        waiting, sent = [], sent + 1
                         await self._room()
         waiting += encoder.push(resampler.push(np.zeros(0, np.int16), last=True))
         waiting += encoder.flush()
-        if first and not waiting and has_speech(message.text):
+        if not sent and not waiting and has_speech(message.text):
             # A service that broke off before its first sound looks like this, too.
             raise EngineError("the voice gave no audio for a text that has words")
-        self._emit(message, sender, waiting, last=True)
+        self._emit(message, sender, sent, waiting, last=True)
 
     def _emit(
-        self, message: Synthesise, sender: Address, frames: list[bytes], *, last: bool
+        self,
+        message: Synthesise,
+        sender: Address,
+        sequence: int,
+        frames: list[bytes],
+        *,
+        last: bool,
     ) -> None:
-        self.thread.emit(
-            sender, FramesReady(message.turn, message.job, message.clause, tuple(frames), last)
-        )
+        turn, job, clause = message.turn, message.job, message.clause
+        self.thread.emit(sender, FramesReady(turn, job, sequence, clause, tuple(frames), last))
 
     async def _room(self) -> None:
         """Let other jobs run; wait while the actor's thread is behind."""

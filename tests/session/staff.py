@@ -135,9 +135,9 @@ class Staff:
         frames = [packet(f"{message.text}|{n}") for n in range(self.script.frames)]
         pieces = [tuple(frames[at : at + 3]) for at in range(0, len(frames), 3)] or [()]
         delay_s = self.script.tts_s
-        for number, piece in enumerate(pieces, 1):
-            last = number == len(pieces)
-            ready = FramesReady(message.turn, message.job, message.clause, piece, last)
+        for number, piece in enumerate(pieces):
+            last = number == len(pieces) - 1
+            ready = FramesReady(message.turn, message.job, number, message.clause, piece, last)
             self._result(job, delay_s, ready)
             delay_s += self.script.tts_s
 

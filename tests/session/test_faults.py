@@ -154,7 +154,7 @@ def test_a_clause_that_cannot_be_spoken_is_passed_over() -> None:
     assert world.run_until(lambda: bool(world.synthesised))
     job = world.all_jobs[-1]
     job.stopped = True
-    world.deliver(FramesReady(job.lease.turn, job.lease.request, 0, (), True))
+    world.deliver(FramesReady(job.lease.turn, job.lease.request, 0, 0, (), True))
     through(world)
     assert world.outcomes == ["answered"]
     assert world.heard_frames() == [f"下午好。|{n}" for n in range(8)]
@@ -335,7 +335,7 @@ def test_messages_of_nobody_change_nothing() -> None:
             Recognised(which, job, "x"),
             ClauseReady(which, job, 0, "x"),
             Generated(which, job, 1, 1.0),
-            FramesReady(which, job, 0, (b"x",), True),
+            FramesReady(which, job, 0, 0, (b"x",), True),
             WorkFailed(which, job, "x"),
         ):
             world.conversation.answer(message, world.now)

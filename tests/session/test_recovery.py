@@ -127,3 +127,17 @@ def test_the_apology_needs_no_voice() -> None:
     world.run(5)
     assert len(world.heard_frames()) == 2
     assert world.all_jobs == []
+
+
+@pytest.mark.parametrize("mode", ["auto", "realtime"])
+def test_an_answer_that_was_sent_whole_is_not_apologised_for(mode: str) -> None:
+    old = at_stage("speaking", mode)
+    for _ in range(400):
+        if old.state.phase == "spoken":
+            break
+        old.run(0.02)
+    assert old.state.phase == "spoken"
+    world = old.successor()
+    world.script = Script()
+    assert world.kinds() == ["tts stop"]
+    talk_on(world, mode)
