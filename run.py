@@ -125,6 +125,12 @@ def run_command(command: str, config: Path | None) -> int:
         from cfg.status import show_status
 
         return show_status(settings.server.host, settings.server.http_port)
+    if any(
+        engine.kind == "vosk" and engine.model == "auto" and engine.fetch for engine in settings.asr
+    ):
+        from actors.workers.asr import fetching
+
+        fetching.at_start()
     from supervisor.launcher import serve
 
     return serve(settings)

@@ -158,6 +158,9 @@ class VoskAsr(Engine):
         "auto",
         description="'auto': the small Chinese model if it was fetched, else the tiny one; 'tiny'; or a folder",
     )
+    fetch: bool = Field(
+        True, description="with 'auto': fetch the small Chinese model at the first start"
+    )
     slots: int = Field(64, ge=1, le=256)
 
 

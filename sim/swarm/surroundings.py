@@ -156,6 +156,8 @@ class _Server:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self._device_port, self._http_port = _free_port(), _free_port()
         ports = {"device_port": self._device_port, "http_port": self._http_port}
+        # A measurement fetches nothing: the tiny model understands the voices of the swarm.
+        settings.setdefault("asr", [{"kind": "vosk", "model": "tiny"}])
         settings["server"] = {"host": "127.0.0.1", **ports, **settings.get("server", {})}
         self._settings = folder / "server.toml"
         self._settings.write_text(as_toml(settings), encoding="utf-8")

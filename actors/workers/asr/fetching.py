@@ -11,12 +11,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from actors.workers.asr.download import DownloadFailed, Progress, download
 from actors.workers.asr.models import MODELS_FOLDER, SMALL_NAME, defects
@@ -127,6 +129,41 @@ def _alone(models_folder: Path) -> Iterator[None]:
 def _show(have: int, total: int | None) -> None:
     share = f" of {total / 1e6:.1f} MB, {100 * have // total} %" if total else " MB"
     print(f"\r{SMALL_NAME}: {have / 1e6:.1f}{share}   ", end="", flush=True)
+
+
+def at_start(
+    url: str = SMALL_URL,
+    models_folder: Path = MODELS_FOLDER,
+    *,
+    reach_timeout_s: float = 3.0,
+    min_unpacked_bytes: int = MIN_UNPACKED_BYTES,
+) -> bool:
+    """Fetch the model once by itself, if the network allows; True when it is there.
+
+    Without a network a start must not wait for one: the address is tried for
+    `reach_timeout_s`, and not again by itself (`fetch-model` always tries).
+    """
+    if not defects(models_folder / SMALL_NAME):
+        return True
+    tried = models_folder / ".tried"
+    if tried.exists():
+        return False
+    models_folder.mkdir(parents=True, exist_ok=True)
+    tried.touch()
+    print("Fetching the small Chinese speech model, once (42 MB; asr.fetch = false to skip) …")
+    place = urlsplit(url)
+    port = place.port or (80 if place.scheme == "http" else 443)
+    try:
+        with socket.create_connection((place.hostname or "", port), reach_timeout_s):
+            pass
+        fetch_small(url, models_folder, progress=_show, min_unpacked_bytes=min_unpacked_bytes)
+    except (OSError, ValueError, FetchFailed) as error:
+        print(f"It could not be fetched now ({error}).")
+        print("The tiny model serves: it understands synthetic voices only, not people.")
+        print("`python3 run.py fetch-model` tries again and goes on where it stopped.")
+        return False
+    print(f"\n{SMALL_NAME} is ready.")
+    return True
 
 
 def main(arguments: list[str]) -> int:

@@ -214,3 +214,32 @@ def test_what_a_folder_lacks_is_named(tmp_path: Path) -> None:
         find(str(tmp_path))
     with pytest.raises(ModelMissing, match="the folder itself"):
         find(SMALL_NAME, tmp_path)
+
+
+# --- by itself, at the first start ---
+
+
+def at_start(url: str, folder: Path) -> bool:
+    return fetching.at_start(url, folder, reach_timeout_s=2.0, min_unpacked_bytes=1000)
+
+
+def test_the_first_start_fetches_the_model(server: FileServer, tmp_path: Path) -> None:
+    assert at_start(server.url, tmp_path)
+    assert not find("auto", tmp_path).tiny
+    asked = len(server.asked)
+    assert at_start(server.url, tmp_path), "it is there"
+    assert len(server.asked) == asked
+
+
+def test_a_start_without_a_network_goes_on_and_does_not_try_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with file_server() as gone:
+        url = gone.url
+    assert not at_start(url, tmp_path)
+    said = capsys.readouterr().out
+    assert "understands synthetic voices only" in said
+    assert "run.py fetch-model" in said
+    assert not at_start(url, tmp_path)
+    assert capsys.readouterr().out == ""
+    assert find("auto", tmp_path).tiny
