@@ -100,6 +100,8 @@ class Server:
         self.device_port, self.http_port = ports or tuple(free_ports(2))
         mine = {"host": "127.0.0.1", "device_port": self.device_port, "http_port": self.http_port}
         wanted = dict(settings or {})
+        # No test fetches a model from the network.
+        wanted.setdefault("asr", [{"kind": "vosk", "model": "tiny"}])
         wanted["server"] = mine | dict(wanted.get("server", {}))
         self.config = folder / f"server-{self.device_port}.toml"
         self.config.write_text(as_toml(wanted), encoding="utf-8")
