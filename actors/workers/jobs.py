@@ -177,9 +177,17 @@ class AsrJobs(Jobs):
     ) -> None:
         stream = self._engine.stream()
         try:
-            while (pcm := await speech.get()) is not None:
-                text = await stream.feed(pcm)
-                if text is not None:
+            ended = False
+            while not ended:
+                pieces = [await speech.get()]
+                # What has piled up is fed at once: a partial for each piece would make
+                # a recogniser that is behind fall back further.
+                while not speech.empty():
+                    pieces.append(speech.get_nowait())
+                ended = pieces[-1] is None
+                pcm = b"".join(piece for piece in pieces if piece is not None)
+                text = await stream.feed(pcm) if pcm else None
+                if text is not None and not ended:
                     self.thread.emit(sender, Partial(key[0], key[1], text))
             self.thread.emit(sender, Recognised(key[0], key[1], await stream.finish()))
         finally:
