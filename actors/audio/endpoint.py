@@ -63,7 +63,8 @@ class Endpointer:
     def begin(self) -> None:
         """An utterance opens, with no text yet."""
         self._speech_ms = 0
-        self._look = Completeness.INCOMPLETE
+        # Not every recogniser gives partials: without any the text may well be whole.
+        self._look = Completeness.UNSURE
 
     @property
     def look(self) -> Completeness:

@@ -55,6 +55,10 @@ MAX_REMEMBERED = 1000
 FIRST_FRAMES = 2
 FRAMES_PER_MESSAGE = 10
 
+#: Between two messages of a clause: they hold 600 ms of speech each, so nobody hears
+#: the pause, and whoever waits for a first sound gets in between.
+PAUSE_S = 0.01
+
 #: Room that must be left in the outbox before more audio is made.
 OUTBOX_RESERVE = 100
 
@@ -298,7 +302,7 @@ class TtsJobs(Jobs):
         self.thread.emit(sender, FramesReady(turn, job, sequence, clause, tuple(frames), last))
 
     async def _room(self) -> None:
-        """Let other jobs run; wait while the actor's thread is behind."""
-        await asyncio.sleep(0)
+        """Let a job that has not begun to speak go first; wait while the actor is behind."""
+        await asyncio.sleep(PAUSE_S)
         while self.thread.room() < OUTBOX_RESERVE:  # noqa: ASYNC110 - the other thread drains it
             await asyncio.sleep(0.005)
