@@ -81,18 +81,24 @@ def descendants_of(pid: int) -> list[int]:
 
 def is_stopped(pid: int) -> bool:
     """Whether a signal or a debugger has stopped the process."""
-    return _state_of(pid) in ("t", "T")
+    return any(state in ("t", "T") for state in _states_of(pid))
 
 
 def is_running(pid: int) -> bool:
-    """Whether its first thread computes, waits for a processor to do so, or for a page."""
-    return _state_of(pid) in ("R", "D")
+    """Whether any of its threads computes, waits for a processor to do so, or for a page.
+
+    An actor's thread that waits for the interpreter's lock sleeps while another runs.
+    """
+    return any(state in ("R", "D") for state in _states_of(pid))
 
 
-def _state_of(pid: int) -> str:
-    """The kernel's letter for the state of the first thread; '' when it is gone."""
+def _states_of(pid: int) -> list[str]:
+    """The kernel's letter for the state of each thread; none when the process is gone."""
+    states = []
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0]
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat", "rb") as stat:
+                states.append(stat.read().rsplit(b")", 1)[1].split()[0].decode())
     except (FileNotFoundError, ProcessLookupError):
-        return ""
+        pass
+    return states

@@ -171,6 +171,23 @@ def test_a_computing_process_is_told_from_a_sleeping_one(
         busy.kill()
 
 
+def test_a_process_computes_when_any_of_its_threads_does() -> None:
+    """The first thread waits for the interpreter's lock: it sleeps, the process does not."""
+    program = (
+        "import threading, time\n"
+        "def work():\n"
+        "    while True: pass\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        "print('works', flush=True)\n"
+        "threading.Event().wait()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert soon(lambda: processes.is_running(process.pid))
+        process.kill()
+
+
 def test_a_process_that_is_gone_has_no_relatives_and_no_state() -> None:
     assert processes.parent_of(NO_PID) == 0
     assert processes.children_of(NO_PID) == []
