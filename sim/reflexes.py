@@ -189,7 +189,15 @@ class Reflexes:
             self.note("tts_start", at)
             self._playback.tts_start(at * 1000)
         elif message.state == "stop":
-            self.note("tts_stop", at)
+            # Firmware ignores it unless it speaks (protocol 2.1); a session that took the
+            # device over sends one to be sure, and that belongs to no answer.
+            recording = self.recording
+            if (
+                self._playback.state == "speaking"
+                or recording.has("tts_start")
+                or recording.has("abort")
+            ):
+                self.note("tts_stop", at)
             self._playback.tts_stop(at * 1000)
         elif message.state == "sentence_start":
             self.note("sentence", at, message.text)
