@@ -43,6 +43,9 @@ class Directory:
     acceptor: Address | None = None
     console: Address | None = None
     root: Address | None = None
+    #: The answer cache and the sound cache; a session goes on without them.
+    answers: Address | None = None
+    sounds: Address | None = None
     #: Name of the launcher's descriptor store (see `actors.descriptors`).
     store: str = ""
     pools: tuple[tuple[str, Address], ...] = ()
@@ -363,6 +366,127 @@ class Cancel:
 
     turn: TurnId
     job: int
+
+
+# --- caches: every question has a request number of its own; a late reply is dropped -
+
+
+@dataclass(frozen=True, slots=True)
+class AskAnswer:
+    """Session to answer cache: has this been answered before?
+
+    `scope` is (persona, language, tools, model generation): answers are shared inside one
+    scope only. `context` is the user's question before this one, '' for none. The session
+    waits `answer_cache.ask_ms` for a reply, then goes on without.
+    """
+
+    turn: TurnId
+    request: int
+    question: str
+    scope: tuple[str, str, str, str]
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKnown:
+    """The clauses to say. `tier`: bank, exact, canonical or semantic."""
+
+    turn: TurnId
+    request: int
+    clauses: tuple[str, ...]
+    emotion: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerUnknown:
+    """A model must be asked. `learnable`: its whole answer is wanted as `LearnAnswer`."""
+
+    turn: TurnId
+    request: int
+    reason: str
+    learnable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAwaited:
+    """A model is being asked the same by another session: `AnswerKnown` or `AnswerUnknown`
+    follows within `answer_cache.together_ms`."""
+
+    turn: TurnId
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearnAnswer:
+    """Session to answer cache, how a learnable question ended; sent once for each.
+
+    `finished`: the model said all of it, and nothing failed or was cut off. `took_ms`:
+    from the question to the model's first clause, what a hit will save.
+    """
+
+    turn: TurnId
+    request: int
+    question: str
+    scope: tuple[str, str, str, str]
+    context: str
+    clauses: tuple[str, ...]
+    emotion: str
+    finished: bool
+    used_tools: bool
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecallSound:
+    """Session to sound cache: is there speech for this clause?
+
+    `engines` names the TTS engines whose voice will do; empty: any that may speak. The
+    session waits `sound_cache.ask_ms` for a reply, then has it spoken.
+    """
+
+    turn: TurnId
+    request: int
+    text: str
+    engines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoundKnown:
+    """Opus packets of the downlink's rate and length, in the voice of `engine`."""
+
+    turn: TurnId
+    request: int
+    engine: str
+    frames: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundUnknown:
+    """Nobody has spoken it yet: do, and give it back as `KeepSound` when it is whole."""
+
+    turn: TurnId
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoundAwaited:
+    """It is being spoken for another session: `SoundKnown` or `SoundUnknown` follows
+    within `sound_cache.together_ms`."""
+
+    turn: TurnId
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSound:
+    """A whole clause as a voice spoke it; `frames` empty: it was not finished."""
+
+    turn: TurnId
+    request: int
+    text: str
+    engine: str
+    frames: tuple[bytes, ...]
 
 
 # --- sessions ---------------------------------------------------------------

@@ -228,6 +228,63 @@ LlmSettings = Annotated[RulesLlm | OllamaLlm | OpenAiLlm, Field(discriminator="k
 TtsSettings = Annotated[EspeakTts | EdgeTts | OpenAiTts, Field(discriminator="kind")]
 
 
+class AnswerCache(Section):
+    """Answers that were given before: said at once, without asking a model."""
+
+    enabled: bool = True
+    entries: int = Field(50_000, ge=0, le=1_000_000, description="answers kept at most")
+    ttl_s: int = Field(7200, ge=1, le=604800, description="an answer is forgotten after")
+    embedder: str = Field(
+        "auto",
+        description="'auto': bge-small-zh-v1.5 where sentence-transformers and its weights are "
+        "there, else hashed n-grams; 'hashed'; or a model's name or folder",
+    )
+    threshold: float = Field(
+        0.0, ge=0, le=1, description="cosine that a candidate needs; 0: the embedder's own"
+    )
+    ask_ms: int = Field(20, ge=1, le=1000, description="a turn waits so long for the cache")
+    together_ms: int = Field(
+        3000, ge=0, le=60000, description="and so long for a model that is asked the same already"
+    )
+    never: tuple[str, ...] = Field((), description="questions with these words are never kept")
+    always: tuple[str, ...] = Field((), description="and with these always, whatever they ask")
+
+
+class SoundCache(Section):
+    """Speech that was made before: sent at once, without asking a voice."""
+
+    enabled: bool = True
+    disk_mb: int = Field(1024, ge=0, le=1_000_000, description="on disk; 0: in memory only")
+    memory_mb: int = Field(64, ge=1, le=16384, description="of it in memory")
+    ttl_s: int = Field(14400, ge=1, le=604800, description="speech is forgotten after")
+    redis_mb: int = Field(0, ge=0, le=128, description="shared through Redis; 0: not")
+    ask_ms: int = Field(20, ge=1, le=1000, description="a clause waits so long for the cache")
+    together_ms: int = Field(
+        1500, ge=0, le=60000, description="and so long for a voice that speaks the same already"
+    )
+
+
+class Redis(Section):
+    """What instances share. Without it each keeps its own."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="such as redis://127.0.0.1:6379/0; empty: none is used"
+    )
+    prefix: str = Field("xiaozhi:", description="every key starts with this")
+    timeout_ms: int = Field(500, ge=5, le=10000, description="one request may take so long")
+
+
+class Storage(Section):
+    """What is kept on disk."""
+
+    folder: str = Field(
+        "", description="where caches live; empty: var/cache in the program's folder"
+    )
+    phrases: str = Field(
+        "", description="file of the phrase bank; empty: cfg/phrases.toml, which comes along"
+    )
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
@@ -244,4 +301,8 @@ class Settings(Section):
     asr: tuple[AsrSettings, ...] = Field((VoskAsr(),), min_length=1)
     llm: tuple[LlmSettings, ...] = Field((RulesLlm(),), min_length=1)
     tts: tuple[TtsSettings, ...] = Field((EspeakTts(),), min_length=1)
+    answer_cache: AnswerCache = AnswerCache()
+    sound_cache: SoundCache = SoundCache()
+    redis: Redis = Redis()
+    storage: Storage = Storage()
     log: Log = Log()
