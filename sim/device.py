@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 
 from sim import dialect
 from sim.encoded import EncodedSpeech
-from sim.link import DeviceError, Link, NoHello
+from sim.link import DeviceError, Link, NoHello, Stuck
 from sim.profile import DeviceProfile
 from sim.reflexes import Reflexes
 from sim.result import TurnResult, finished
@@ -39,7 +39,8 @@ _OWN_TIMEOUT_S = 5.0
 class SimulatedDevice:
     """One device. `on_event` is called with each event as it happens.
 
-    Fails with `DeviceError`; from `connect` it is `Unreachable`, `Refused` or `NoHello`.
+    Fails with `DeviceError`; from `connect` it is `Unreachable`, `Refused` or `NoHello`,
+    from a turn it may be `Stuck`.
     """
 
     def __init__(
@@ -264,9 +265,8 @@ class SimulatedDevice:
         """Get the microphone open; audio of the answer before may still have to play."""
         if not self.connected:
             raise DeviceError("the device is not connected")
-        await self._body.until(lambda: self.state != "speaking", timeout_s)
         if self.state == "speaking":
-            raise DeviceError("the device is stuck in speaking: the server owes it a tts stop")
+            await self._silent(timeout_s)
         if self.state == "listening":
             await self._body.until(
                 lambda: self.microphone_open or self.state != "listening", timeout_s
@@ -274,6 +274,16 @@ class SimulatedDevice:
         if not self.connected:
             raise DeviceError("the connection was closed while the device waited to speak")
         await self.listen()
+
+    async def _silent(self, timeout_s: float) -> None:
+        """What is being said belongs to an earlier turn, and so does the record of its end."""
+        body, began = self._body, self._loop.time()
+        body.last_sign_at = max(body.last_sign_at, began)
+        while self.state == "speaking" and (left_s := self._patience_s(began, timeout_s)) > 0:
+            await body.until(lambda: self.state != "speaking", left_s)
+        if self.state == "speaking":
+            raise Stuck("the device is stuck in speaking: the server owes it a tts stop")
+        body.new_recording(began)
 
     def _answering(self) -> bool:
         return self._body.recording.has("tts_start") or not self.connected
@@ -287,8 +297,7 @@ class SimulatedDevice:
         if not self.connected:
             return True
         recording = body.recording
-        begun = recording.has("tts_start") or recording.has("abort")
-        if not begun or not recording.has("tts_stop") or self.state == "speaking":
+        if not recording.stopped or self.state == "speaking":
             return False
         if body.silent_at > self._loop.time():
             body.wake_waiters_at(body.silent_at)

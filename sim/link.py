@@ -52,6 +52,10 @@ class NoHello(DeviceError):
     """The connection stands but no usable server hello came in time."""
 
 
+class Stuck(DeviceError):
+    """The device is in *speaking* and the server has gone silent: it owes a tts stop."""
+
+
 class Receiver(Protocol):
     """Who gets what arrives; called in order, from the event loop, and must not block."""
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from actors.wire.playback import Lost, Played
-from sim.timeline import Event, EventKind, Fate, Frame, TurnTrace
+from sim.timeline import Event, EventKind, Fate, Frame, TurnTrace, origin
 
 
 class ArrivedFrame:
@@ -51,6 +51,24 @@ class Recording:
 
     def has(self, kind: EventKind) -> bool:
         return any(event.kind == kind for event in self.events)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the server has ended what it began, and that after the user's words.
+
+        An answer that began and ended while the user still spoke (an apology of a session
+        that took over, interrupted by the speech) is not the one to wait for.
+        """
+        stop = self._last("tts_stop")
+        start = self._last("tts_start")
+        begun = start if start is not None else self._last("abort")
+        if stop is None or begun is None or stop < begun:
+            return False
+        said = origin(self.events)
+        return said is None or self.has("abort") or stop >= said
+
+    def _last(self, *kinds: EventKind) -> float | None:
+        return max((event.at for event in self.events if event.kind in kinds), default=None)
 
     def trace(self, frame_ms: int) -> TurnTrace:
         """A frozen copy, events in order of time."""

@@ -77,9 +77,10 @@ class Reflexes:
     def wake_waiters_at(self, at: float) -> None:
         self._loop.call_at(at, self._changed.set)
 
-    def new_recording(self) -> None:
+    def new_recording(self, at: float | None = None) -> None:
+        """What happens from now on belongs to another turn, which the user began at `at`."""
         self.recording = Recording(self._on_event)
-        self.note("turn", self._loop.time())
+        self.note("turn", self._loop.time() if at is None else at)
 
     def note(self, kind: EventKind, at: float, text: str = "") -> None:
         self.recording.note(kind, at, text)

@@ -13,12 +13,16 @@ from sim.verdict import Verdict, judge
 
 @dataclass(frozen=True)
 class TurnResult:
-    """One finished turn. `said` is what was spoken or typed, as the caller knows it."""
+    """One finished turn. `said` is what was spoken or typed, as the caller knows it.
+
+    `timed_out`: the server had gone silent before the turn was over.
+    """
 
     said: str
     trace: TurnTrace = field(repr=False)
     verdict: Verdict
     rate_hz: int
+    timed_out: bool = False
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -52,4 +56,4 @@ def finished(
 ) -> TurnResult:
     """Find the first audible sample and judge. `expected` must be in the answer's text."""
     trace = replace(trace, audible_at=audible_at(trace.heard_frames, rate_hz))
-    return TurnResult(said, trace, judge(trace, timed_out, expected), rate_hz)
+    return TurnResult(said, trace, judge(trace, timed_out, expected), rate_hz, timed_out)

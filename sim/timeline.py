@@ -13,7 +13,9 @@ and pacing, or the speed of generation.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -153,10 +155,15 @@ HOPS: tuple[tuple[str, str], ...] = (
 )
 
 
-def origin(trace: TurnTrace) -> float | None:
+def origin(events: Iterable[Event]) -> float | None:
     """The instant that latencies count from, or None when nothing was said at all."""
-    found = trace.first("speech_ended") or trace.first("speech_cut", "typed", "detect")
-    return found.at if found else None
+    words: float | None = None
+    for event in events:
+        if event.kind == "speech_ended":
+            return event.at
+        if words is None and event.kind in ("speech_cut", "typed", "detect"):
+            words = event.at
+    return words
 
 
 def timeline(trace: TurnTrace) -> Timeline:
@@ -188,16 +195,17 @@ def timeline(trace: TurnTrace) -> Timeline:
 
 def _hops(trace: TurnTrace) -> Timeline:
     """When things happened; nothing yet on the sound."""
-    start = origin(trace)
+    start = origin(trace.events)
+    begins = _answer_begins(trace, start)
 
     def since(at: float | None) -> float | None:
-        return None if at is None or start is None else (at - start) * 1000
+        return None if at is None or at < begins or start is None else (at - start) * 1000
 
     def event(kind: EventKind) -> float | None:
-        found = trace.first(kind)
-        return since(found.at) if found else None
+        return since(next((e.at for e in trace.events if e.kind == kind and e.at >= begins), None))
 
-    heard, frames, stop = trace.heard_frames, trace.frames, trace.first("tts_stop")
+    heard, stop = trace.heard_frames, _stop_of_last(trace)
+    frames = [frame for frame in trace.frames if frame.at >= begins]
     ends_at = _plays_at(heard[-1]) + trace.frame_ms / 1000 if heard else None
     return Timeline(
         speech_sent_ms=event("speech_sent"),
@@ -208,11 +216,24 @@ def _hops(trace: TurnTrace) -> Timeline:
         first_frame_ms=since(frames[0].at) if frames else None,
         audible_ms=since(trace.audible_at),
         last_frame_ms=since(frames[-1].at) if frames else None,
-        tts_stop_ms=event("tts_stop"),
+        tts_stop_ms=since(stop),
         heard_ms=since(ends_at),
         abort_to_stop_ms=_abort_to_stop_ms(trace),
-        stop_margin_ms=(stop.at - ends_at) * 1000 if stop and ends_at is not None else None,
+        stop_margin_ms=None if stop is None or ends_at is None else (stop - ends_at) * 1000,
     )
+
+
+def _answer_begins(trace: TurnTrace, said: float | None) -> float:
+    """Before this, all belongs to an answer that had ended while the user still spoke."""
+    stops = (e.at for e in trace.events if e.kind == "tts_stop")
+    return max((at for at in stops if said is not None and at < said), default=-math.inf)
+
+
+def _stop_of_last(trace: TurnTrace) -> float | None:
+    """The tts stop of the answer that began last; None while it is owed."""
+    start = trace.last("tts_start")
+    stops = [e.at for e in trace.events if e.kind == "tts_stop"]
+    return next((at for at in stops if start is None or at >= start.at), None)
 
 
 def _just_after_start(trace: TurnTrace, at: float) -> bool:

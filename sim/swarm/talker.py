@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sim.device import SimulatedDevice
-from sim.link import DeviceError
+from sim.link import DeviceError, Stuck
 from sim.microphone import WARM_UP_MS
 from sim.result import TurnResult
 from sim.swarm.connecting import Presence, Tell
@@ -138,6 +138,9 @@ class Talker:
                 await self.presence.leave()
                 device = await self.presence.connect()
             return await self._held(device, asked, utterance, dice, began)
+        except Stuck as error:
+            await self.presence.leave()
+            return not_held(asked, "unanswered", "stuck", str(error), self._loop.time())
         except DeviceError as error:
             await self.presence.leave()
             now = self._loop.time()
@@ -192,7 +195,8 @@ class Talker:
     ) -> TurnRecord:
         if record_sound:
             self._tell(_sound(asked, result))
-        stuck = device.connected and device.state == "speaking"
+        # An answer that begins while we linger belongs to no turn: that device is not stuck.
+        stuck = result.timed_out and device.connected and device.state == "speaking"
         record = held(
             asked,
             result,

@@ -68,10 +68,10 @@ def test_hops_count_from_the_last_speech_sample() -> None:
 def test_the_origin_is_what_ended_the_users_part() -> None:
     cut = Event(11.5, "speech_cut")
     typed = Event(10.1, "typed", "你好")
-    assert origin(GOOD) == 12.0
-    assert origin(TurnTrace((cut,), (), 60)) == 11.5
-    assert origin(TurnTrace((typed,), (), 60)) == 10.1
-    assert origin(TurnTrace((), (), 60)) is None
+    assert origin(EVENTS) == 12.0
+    assert origin((cut,)) == 11.5
+    assert origin((typed,)) == 10.1
+    assert origin(()) is None
     assert timeline(TurnTrace((Event(1, "tts_start"),), (), 60)).tts_start_ms is None
 
 
@@ -110,6 +110,24 @@ def test_abort_to_stop() -> None:
     assert timeline(plus(Event(13.0, "abort"))).abort_to_stop_ms == pytest.approx(200)
     late = replace(GOOD, events=(*EVENTS, Event(13.5, "abort")))
     assert timeline(late).abort_to_stop_ms is None
+
+
+def test_an_answer_that_ended_while_the_user_spoke_gives_no_times() -> None:
+    """What a session that took over began to say, and the user's own speech interrupted."""
+    before = (Event(11.0, "tts_start"), Event(11.01, "sentence", "对不起"), Event(11.3, "tts_stop"))
+    times = timeline(replace(plus(*before), frames=(frame(11.05, 11.05), *GOOD.frames)))
+    assert times.tts_start_ms == pytest.approx(350)
+    assert times.sentence_ms == pytest.approx(370)
+    assert times.first_frame_ms == pytest.approx(400)
+    assert times.tts_stop_ms == pytest.approx(1200)
+    assert times.stop_margin_ms == pytest.approx(200)
+    assert times.frames == 11
+
+
+def test_the_stop_that_counts_is_that_of_the_last_answer() -> None:
+    again = plus(Event(12.6, "tts_stop"), Event(12.65, "tts_start"))
+    assert timeline(again).stop_margin_ms == pytest.approx(200)
+    assert timeline(replace(again, events=again.events[:-1])).stop_margin_ms is None
 
 
 @given(

@@ -51,6 +51,10 @@ class Script:
     greets_twice: bool = False
     cut_after_frames: int | None = None
     close_code: int | None = None
+    #: An apology of so many frames, begun while the user speaks and interrupted by that.
+    apology_frames: int = 0
+    #: So long after tts stop a second answer is begun, of 1.2 s.
+    again_after_ms: float | None = None
 
 
 Scripts = Callable[[str, int], Script]
@@ -136,6 +140,8 @@ class _Connection:
         if len(packet) > 3:
             self._spoken.append(packet)
             self._quiet = 0
+            if len(self._spoken) == 3 and self._script().apology_frames:
+                self._loop.create_task(self._apologise(self._script().apology_frames))
         else:
             self._quiet += 1
         if self._mode != "manual" and self._quiet == ENDING_PACKETS and len(self._spoken) > 2:
@@ -160,10 +166,22 @@ class _Connection:
             asked = [q for q in self._assistant.bank.values() if q.text == body["text"]]
             self._answer(asked[0])
 
+    def _script(self) -> Script:
+        return self._assistant.scripts(self._device, self._assistant.turns[self._device])
+
+    async def _apologise(self, frames: int) -> None:
+        self._tell("tts", "start")
+        self._tell("tts", "sentence_start", {"text": "对不起。"})
+        await self._sleep(20)
+        for packet in answer_packets(FRAME_MS, False)[:frames]:
+            self._send(packet)
+            await self._sleep(FRAME_MS)
+        self._tell("tts", "stop")
+
     def _answer(self, typed: Question | None = None) -> None:
         spoken, self._spoken = self._spoken, []
         question = typed or self._assistant.bank.get(max(spoken, key=len, default=b""))
-        script = self._assistant.scripts(self._device, self._assistant.turns[self._device])
+        script = self._script()
         self._assistant.turns[self._device] += 1
         if script.answers and question is not None:
             self._answering = self._loop.create_task(self._turn(script, question, typed is None))
@@ -192,6 +210,9 @@ class _Connection:
         await self._sleep(30)
         for packet in answer_packets(FRAME_MS, False)[: script.late_frames]:
             self._send(packet)
+        if script.again_after_ms is not None:
+            await self._sleep(script.again_after_ms)
+            await self._apologise(20)
 
     async def _play(self, script: Script) -> None:
         start = self._loop.time()

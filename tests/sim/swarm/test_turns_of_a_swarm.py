@@ -233,6 +233,36 @@ class TestFaults:
         assert turns[2].outcome == "answered"
         assert aggregate("all", 24, turns).stuck_devices == 1
 
+    def test_an_answer_to_half_of_the_speech_is_not_taken_for_the_turns_end(
+        self, swarm: Swarm
+    ) -> None:
+        """In realtime mode a session that took over apologises into the user's speech."""
+        swarm.assistant.scripts = only_the_second(Script(apology_frames=2))
+        turns = swarm.talk(mix={"modes": {"realtime": 1.0}})
+        assert turns[1].outcome == "apology"
+        assert "stuck" not in turns[1].faults
+        assert turns[1].frames == 2 + turns[0].frames
+        assert turns[1].first_word_ms == pytest.approx(turns[0].first_word_ms, abs=70)
+        assert turns[2].faults == ()
+
+    def test_an_answer_that_begins_after_a_turn_is_not_the_next_ones(self, swarm: Swarm) -> None:
+        swarm.assistant.scripts = only_the_second(Script(again_after_ms=100))
+        turns = swarm.talk()
+        assert turns[1].outcome == "apology"
+        assert "start twice" in turns[1].faults
+        assert "stuck" not in turns[1].faults
+        assert turns[2].faults == ()
+        assert swarm.assistant.connections == 1
+
+    def test_a_device_that_is_still_spoken_to_waits_for_its_turn(self, swarm: Swarm) -> None:
+        late = (PERIOD_S - SPEECH_MS / 1000 - 3.2) * 1000
+        swarm.assistant.scripts = only_the_second(Script(again_after_ms=late))
+        turns = swarm.talk()
+        assert turns[1].faults == ()
+        assert turns[2].faults == ()
+        assert turns[2].waited_ms > 0
+        assert turns[2].first_word_ms == pytest.approx(turns[0].first_word_ms, abs=70)
+
     def test_words_of_another_device_are_cross_talk(self, swarm: Swarm) -> None:
         other = utterances(1)[0].question
         assert other.operands is not None
