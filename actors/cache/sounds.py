@@ -1,9 +1,8 @@
-"""Ready speech: Opus packets by text, voice and codec; in memory, and on disk for longer.
+"""Ready speech: Opus packets by text, voice and codec, and the tier that holds it in memory.
 
-The disk tier is a `diskcache.Cache` (SQLite: crash-safe, bounded, least recently used
-goes first); what comes from it is checked by length and checksum before it is used.
-The memory tier holds what is asked for most. Both forget after `ttl_s`; what is still
-asked for shortly before that is kept on, because speech does not go stale.
+Pure. A value is checked by length and checksum wherever it comes from. Speech does
+not go stale: what is still asked for is kept on (`renew_due`), the rest is forgotten
+`ttl_s` after it was made.
 """
 
 from __future__ import annotations
@@ -15,9 +14,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import diskcache
+from typing import Final
 
 Packets = tuple[bytes, ...]
 
@@ -26,11 +23,16 @@ _HEAD = struct.Struct("<BIH")
 _LENGTH = struct.Struct("<H")
 _FORMAT = 1
 
-#: Asked for again in the last quarter of its life: it lives on.
-_RENEW_SHARE = 0.25
+#: Asked for after so much of its life: it lives on, in every tier. A share well below 1
+#: also tells the tiers below, which see no hits, what is still wanted.
+_RENEW_AFTER_SHARE: Final = 0.25
 
 #: One clause; a longer one is not worth its room.
-MAX_ENTRY_BYTES = 256 * 1024
+MAX_ENTRY_BYTES: Final = 256 * 1024
+
+#: Full-width forms of ASCII, and the ideographic space.
+_WIDTH: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_OUTER_MARKS: Final = " .。｡,，!！;；、…~～"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,22 @@ class Sound:
     bitrate: int
 
     def key(self) -> str:
-        """Texts that sound the same have one key: width, case and outer marks do not count."""
-        text = unicodedata.normalize("NFKC", self.text).casefold().strip(" \t\n。.，,！!；;、")
-        tail = "?" if text.endswith("?") else ""
-        parts = (text.rstrip("?") + tail, self.voice, self.rate_hz, self.frame_ms, self.bitrate)
+        """Texts that sound the same have one key: width and outer marks do not count.
+
+        Case does (IT is read in letters, it is not), and so does a question mark.
+        """
+        text = " ".join(unicodedata.normalize("NFC", self.text).translate(_WIDTH).split())
+        text = text.strip(_OUTER_MARKS)
+        asks = text.endswith("?")
+        text = text.rstrip("?" + _OUTER_MARKS) + "?" * asks
+        parts = (text, self.voice, self.rate_hz, self.frame_ms, self.bitrate)
         return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def pack(packets: Sequence[bytes]) -> bytes:
-    """Packets as one checked value; raises `ValueError` when one is longer than 65 535."""
-    if any(len(packet) > 0xFFFF for packet in packets):
-        raise ValueError("an Opus packet has at most 65535 bytes")
+    """Packets as one checked value; raises `ValueError` when it cannot hold them."""
+    if len(packets) > 0xFFFF or any(len(packet) > 0xFFFF for packet in packets):
+        raise ValueError("at most 65535 packets of at most 65535 bytes make one sound")
     body = b"".join(_LENGTH.pack(len(packet)) for packet in packets) + b"".join(packets)
     return _HEAD.pack(_FORMAT, zlib.crc32(body), len(packets)) + body
 
@@ -76,118 +83,67 @@ def unpack(value: bytes) -> Packets | None:
     return tuple(packets) if at == len(body) else None
 
 
-@dataclass(slots=True)
-class SoundCounts:
-    memory_hits: int = 0
-    disk_hits: int = 0
-    misses: int = 0
-    kept: int = 0
-    damaged: int = 0
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value and when it is to be forgotten, in seconds since the epoch."""
+
+    value: bytes
+    expires: float
 
 
-class SoundStore:
-    """Both tiers. `clock` gives seconds since the epoch; `folder` None: memory only."""
+def renew_due(expires: float, ttl_s: float, now: float) -> bool:
+    """Whether a sound that was asked for now shall live on from now."""
+    return expires - now < ttl_s * (1 - _RENEW_AFTER_SHARE)
 
-    def __init__(
-        self,
-        folder: Path | None,
-        *,
-        disk_bytes: int,
-        memory_bytes: int,
-        ttl_s: float,
-        clock: Callable[[], float],
-    ) -> None:
-        self._clock = clock
+
+class MemoryTier:
+    """What is asked for most, least recently used goes first; `clock` as of the epoch."""
+
+    def __init__(self, limit_bytes: int, ttl_s: float, clock: Callable[[], float]) -> None:
+        self.bytes = 0
+        self._limit = limit_bytes
         self._ttl_s = ttl_s
-        self._memory: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
-        self._memory_bytes = 0
-        self._memory_limit = memory_bytes
-        self._disk = (
-            diskcache.Cache(
-                str(folder),
-                size_limit=disk_bytes,
-                eviction_policy="least-recently-used",
-                disk_min_file_size=64 * 1024,
-            )
-            if folder is not None
-            else None
-        )
-        self.counts = SoundCounts()
+        self._clock = clock
+        self._held: OrderedDict[str, Kept] = OrderedDict()
 
-    def find(self, sound: Sound) -> Packets | None:
-        """The packets, or None; a damaged entry is dropped and counts as missing."""
-        key, now = sound.key(), self._clock()
-        held = self._memory.get(key)
-        if held is not None and held[0] > now:
-            self._memory.move_to_end(key)
-            self.counts.memory_hits += 1
-            self._renew(key, held[0], held[1], now)
-            return unpack(held[1])
-        if held is not None:
-            self._forget(key)
-        if self._disk is not None:
-            value, expires = self._disk.get(key, expire_time=True)
-            if value is not None:
-                return self._from_disk(key, bytes(value), float(expires or now), now)
-        self.counts.misses += 1
-        return None
+    def __len__(self) -> int:
+        return len(self._held)
 
-    def _from_disk(self, key: str, value: bytes, expires: float, now: float) -> Packets | None:
-        packets = unpack(value)
-        if packets is None:
-            self.counts.damaged += 1
-            self.counts.misses += 1
-            assert self._disk is not None
-            self._disk.delete(key)
+    def __contains__(self, key: str) -> bool:
+        held = self._held.get(key)
+        return held is not None and held.expires > self._clock()
+
+    def find(self, key: str) -> Kept | None:
+        held = self._held.get(key)
+        if held is None:
             return None
-        self.counts.disk_hits += 1
-        self._remember(key, expires, value)
-        self._renew(key, expires, value, now)
-        return packets
+        if held.expires <= self._clock():
+            self._forget(key)
+            return None
+        self._held.move_to_end(key)
+        return held
 
-    def keep(self, sound: Sound, packets: Sequence[bytes]) -> bool:
-        """Remember a whole clause; False when it is empty or too long to be worth it."""
-        value = pack(packets)
-        if not packets or len(value) > MAX_ENTRY_BYTES:
-            return False
-        key = sound.key()
-        self._remember(key, self._clock() + self._ttl_s, value)
-        if self._disk is not None:
-            self._disk.set(key, value, expire=self._ttl_s)
-        self.counts.kept += 1
-        return True
-
-    def _renew(self, key: str, expires: float, value: bytes, now: float) -> None:
-        if expires - now < self._ttl_s * _RENEW_SHARE:
-            self._remember(key, now + self._ttl_s, value)
-            if self._disk is not None:
-                self._disk.touch(key, expire=self._ttl_s)
-
-    def _remember(self, key: str, expires: float, value: bytes) -> None:
+    def keep(self, key: str, value: bytes, expires: float | None = None) -> None:
+        """Hold it until `expires`, else for the whole of its life from now."""
         self._forget(key)
-        self._memory[key] = (expires, value)
-        self._memory_bytes += len(value)
-        while self._memory_bytes > self._memory_limit and self._memory:
-            self._forget(next(iter(self._memory)))
+        self._held[key] = Kept(value, self._clock() + self._ttl_s if expires is None else expires)
+        self.bytes += len(value)
+        while self.bytes > self._limit and self._held:
+            self._forget(next(iter(self._held)))
 
-    def _forget(self, key: str) -> None:
-        held = self._memory.pop(key, None)
-        if held is not None:
-            self._memory_bytes -= len(held[1])
+    def renew(self, key: str) -> bytes | None:
+        """Let it live on if it is time; then its value, for the tiers below."""
+        held = self._held.get(key)
+        if held is None or not renew_due(held.expires, self._ttl_s, self._clock()):
+            return None
+        self.keep(key, held.value)
+        return held.value
 
     def clear(self) -> None:
-        self._memory.clear()
-        self._memory_bytes = 0
-        if self._disk is not None:
-            self._disk.clear()
+        self._held.clear()
+        self.bytes = 0
 
-    def close(self) -> None:
-        if self._disk is not None:
-            self._disk.close()
-
-    def size(self) -> dict[str, int]:
-        """Entries and bytes of each tier, for the status."""
-        sizes = {"memory_entries": len(self._memory), "memory_bytes": self._memory_bytes}
-        if self._disk is not None:
-            sizes |= {"disk_entries": len(self._disk), "disk_bytes": self._disk.volume()}
-        return sizes
+    def _forget(self, key: str) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            self.bytes -= len(held.value)

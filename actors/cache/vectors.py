@@ -4,7 +4,8 @@ Pure. Every vector is kept twice: as one bit a dimension, after a fixed rotation
 that spreads what it says over all of them (Charikar's sign hashing), and in half
 precision. A search counts differing bits over all rows, then takes the true
 cosine of the best few hundred. 50 000 rows of 512: 3 MB of codes, 51 MB of
-vectors, grown in steps as they fill.
+vectors. All rows are asked of the system at once, which gives a page when it is first
+written: nothing is ever copied to grow, and what is not used costs nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 
 #: Rows whose cosine is computed after the count of bits.
 RERANKED: Final = 200
-_FIRST_ROWS: Final = 1024
 
 
 def _rotation(width: int) -> NDArray[np.float32]:
@@ -43,25 +43,28 @@ class Vectors:
         self.capacity = capacity
         self._width = max(64, 1 << max(dimensions - 1, 1).bit_length())
         self._rotation = _rotation(self._width)
-        rows = min(capacity, _FIRST_ROWS)
-        self._codes = np.zeros((rows, self._width // 64), dtype=np.uint64)
-        self._rows = np.zeros((rows, dimensions), dtype=np.float16)
-        self._group = np.full(rows, -1, dtype=np.int32)
+        self._codes = np.zeros((capacity, self._width // 64), dtype=np.uint64)
+        self._rows = np.zeros((capacity, dimensions), dtype=np.float16)
+        self._group = np.zeros(capacity, dtype=np.int32)  # 0: no vector; else its group + 1
+        self._used = 0
 
     @property
     def size_bytes(self) -> int:
-        return self._codes.nbytes + self._rows.nbytes + self._group.nbytes
+        """Of the slots in use."""
+        row = self._codes.itemsize * self._codes.shape[1] + self._rows.itemsize * self.dimensions
+        return self._used * (row + self._group.itemsize)
 
     def set(self, slot: int, vector: NDArray[np.float32], group: int) -> None:
         """Store a unit vector; `group` keeps apart what must not be found together."""
-        self._grow(slot)
+        if slot >= self.capacity:
+            raise IndexError(f"slot {slot} is beyond the capacity of {self.capacity} vectors")
+        self._used = max(self._used, slot + 1)
         self._codes[slot] = self._code(vector)
         self._rows[slot] = vector
-        self._group[slot] = group
+        self._group[slot] = group + 1
 
     def clear(self, slot: int) -> None:
-        if slot < len(self._group):
-            self._group[slot] = -1
+        self._group[slot] = 0
 
     def get(self, slot: int) -> NDArray[np.float32]:
         row: NDArray[np.float32] = self._rows[slot].astype(np.float32)
@@ -71,8 +74,9 @@ class Vectors:
         self, vector: NDArray[np.float32], group: int, count: int, at_least: float
     ) -> list[tuple[int, float]]:
         """Slots of this group by falling cosine, at most `count`, none below `at_least`."""
-        distance = np.bitwise_count(self._codes ^ self._code(vector)).sum(axis=1, dtype=np.int32)
-        distance[self._group != group] = self._width + 1
+        codes = self._codes[: self._used]
+        distance = np.bitwise_count(codes ^ self._code(vector)).sum(axis=1, dtype=np.int32)
+        distance[self._group[: self._used] != group + 1] = self._width + 1
         if len(distance) > RERANKED:
             near = np.argpartition(distance, RERANKED)[:RERANKED]
         else:
@@ -86,16 +90,3 @@ class Vectors:
         padded = np.zeros(self._width, dtype=np.float32)
         padded[: self.dimensions] = vector
         return np.packbits(self._rotation @ padded > 0).view(np.uint64)
-
-    def _grow(self, slot: int) -> None:
-        rows = len(self._group)
-        if slot < rows:
-            return
-        if slot >= self.capacity:
-            raise IndexError(f"slot {slot} is beyond the capacity of {self.capacity} vectors")
-        more = min(self.capacity, max(rows * 2, slot + 1)) - rows
-        self._codes = np.vstack(
-            [self._codes, np.zeros((more, self._codes.shape[1]), dtype=np.uint64)]
-        )
-        self._rows = np.vstack([self._rows, np.zeros((more, self.dimensions), dtype=np.float16)])
-        self._group = np.concatenate([self._group, np.full(more, -1, dtype=np.int32)])
