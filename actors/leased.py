@@ -35,8 +35,14 @@ from actors.messages import (
 #: Tries in all: the first, another engine, and one for a worker that died.
 MAX_TRIES = 3
 
-#: A busy router is asked again this much later.
+#: A busy router is asked again this much later, then later each time: under load those
+#: who wait must not keep the router, and each other, from the work.
 BUSY_RETRY_S = 0.05
+BUSY_RETRY_GROWTH = 1.6
+BUSY_RETRY_MOST_S = 0.4
+
+#: Where nobody serves a kind at all, a replacement is on its way: worth looking often.
+NOBODY_RETRY_S = 0.1
 
 #: A router that has said nothing by then is asked again; a new one is up much sooner.
 ASK_AGAIN_S = 0.3
@@ -101,6 +107,7 @@ class LeasedJob:
         self._strict = False
         self._late = ""
         self._tries = 0
+        self._busy_retry_s = BUSY_RETRY_S
         self._worker: Address = None
         self._worker_name = ""
         self._lease_until = 0.0
@@ -192,7 +199,14 @@ class LeasedJob:
             self._give_up(f"no {self.kind} worker was free", True, now)
         else:
             self.stage = Stage.WAITING
-            self._deadline = now + BUSY_RETRY_S
+            self._deadline = now + self._retry_s(message.reason)
+
+    def _retry_s(self, reason: str) -> float:
+        if reason == "none":
+            return NOBODY_RETRY_S
+        wait_s = self._busy_retry_s
+        self._busy_retry_s = min(wait_s * BUSY_RETRY_GROWTH, BUSY_RETRY_MOST_S)
+        return wait_s
 
     def lost(self, message: LeaseLost, now: float) -> None:
         """The worker is gone; the router has freed the lease."""
@@ -262,6 +276,7 @@ class LeasedJob:
 
     def _try(self, now: float, lease_s: float) -> None:
         self._tries += 1
+        self._busy_retry_s = BUSY_RETRY_S
         self._lease_until = now + lease_s
         self._lease(now)
 

@@ -63,7 +63,9 @@ class Downlink(Section):
     )
     max_text_chars: int = Field(250, ge=20, le=1000, description="longest text sent for the screen")
     opus_bitrate: int = Field(24000, ge=8000, le=64000)
-    opus_complexity: int = Field(5, ge=0, le=10)
+    opus_complexity: int = Field(
+        1, ge=0, le=10, description="effort of the encoder: 5 costs twice as much CPU as 1"
+    )
 
 
 class Listening(Section):

@@ -288,7 +288,7 @@ def test_recognition_that_gave_up_while_the_user_speaks_stops_listening() -> Non
 
 def test_whoever_waits_for_a_replacement_is_answered() -> None:
     """The only worker died; the next is ready after three seconds."""
-    world = talking(script=script_with("asr", Plan("dies", 2), *[BUSY] * 50))
+    world = talking(script=script_with("asr", Plan("dies", 2), *[BUSY] * 11))
     through(world)
     assert world.outcomes == ["answered"]
 
