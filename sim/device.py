@@ -95,7 +95,9 @@ class SimulatedDevice:
             raise DeviceError("this device is connected already; close it first")
         body.connecting()
         try:
-            body.link = await Link.open(profile.address(), profile.headers(), body, body.note)
+            body.link = await Link.open(
+                profile.address(), profile.headers(), body, body.note, profile.roughness
+            )
             hello = dialect.client_hello(
                 profile.version,
                 profile.frame_ms,

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -22,6 +22,7 @@ from websockets.exceptions import (
     InvalidURI,
 )
 
+from sim.rough import SMOOTH, Roughness, RoughTransport, connection_over, narrow_socket
 from sim.timeline import EventKind
 
 #: Audio packets that wait for the network (protocol section 3).
@@ -94,6 +95,12 @@ class Link:
             self._loop.create_task(self._write()),
         )
 
+    @property
+    def stalled(self) -> bool:
+        """Whether a bad link reads nothing at the moment."""
+        transport = self._connection.transport
+        return isinstance(transport, RoughTransport) and transport.stalled
+
     @classmethod
     async def open(
         cls,
@@ -101,12 +108,14 @@ class Link:
         headers: dict[str, str],
         receiver: Receiver,
         written: Callable[[EventKind, float], None],
+        rough: Roughness = SMOOTH,
     ) -> Link:
         """Do the handshake. `written(mark, at)` is called when a marked item was sent.
 
         Raises `Unreachable` or `Refused`.
         """
         try:
+            worse = await _worse(url, rough)
             connection = await _Connect(
                 url,
                 additional_headers=headers,
@@ -116,6 +125,7 @@ class Link:
                 open_timeout=OPEN_TIMEOUT_S,
                 close_timeout=_CLOSE_TIMEOUT_S,
                 proxy=None,
+                **worse,
             )
         except InvalidStatus as error:
             raise refusal(url, error.response.status_code, error.response.body) from None
@@ -200,6 +210,17 @@ class Link:
                 await self._ready.wait()
         except ConnectionClosed:
             return  # the reader tells
+
+
+async def _worse(url: str, rough: Roughness) -> dict[str, Any]:
+    """What to open a connection with, for it to be as bad as that."""
+    worse: dict[str, Any] = {}
+    if rough:
+        worse["create_connection"] = connection_over(rough)
+    if rough.window_bytes:
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            worse["sock"] = await narrow_socket(url, rough.window_bytes)
+    return worse
 
 
 def refusal(url: str, status: int, body: bytes | bytearray | None) -> Refused:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from actors.wire.firmware import GENERATIONS, Firmware
 from actors.wire.frames import VERSIONS
 from sim.dialect import MODES, UPLINK_FRAME_MS, Mode
+from sim.rough import LINKS, Roughness
 
 #: How long firmware waits for the server's hello (protocol section 1.1).
 HELLO_TIMEOUT_S = 10.0
@@ -24,8 +25,8 @@ class DeviceProfile:
     `generation` is a key of `actors.wire.firmware.GENERATIONS`. `identity` says where
     ids and token travel: firmware uses headers, browsers the query string.
     `ambient_dbfs` is the room noise at the microphone, None for digital silence.
-    `main_task_ms` is how long after its arrival a tts message takes effect. Raises
-    ValueError naming the field.
+    `main_task_ms` is how long after its arrival a tts message takes effect. `link` is a key
+    of `sim.rough.LINKS`. Raises ValueError naming the field.
     """
 
     url: str
@@ -41,6 +42,7 @@ class DeviceProfile:
     ambient_dbfs: float | None = None
     main_task_ms: float = 5.0
     hello_timeout_s: float = HELLO_TIMEOUT_S
+    link: str = "plain"
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -49,6 +51,7 @@ class DeviceProfile:
             ("frame_ms", self.frame_ms, UPLINK_FRAME_MS),
             ("generation", self.generation, tuple(GENERATIONS)),
             ("identity", self.identity, ("headers", "query")),
+            ("link", self.link, tuple(LINKS)),
         ):
             if value not in allowed:
                 raise ValueError(
@@ -58,6 +61,10 @@ class DeviceProfile:
     @property
     def firmware(self) -> Firmware:
         return GENERATIONS[self.generation]
+
+    @property
+    def roughness(self) -> Roughness:
+        return LINKS[self.link]
 
     @property
     def has_mcp(self) -> bool:

@@ -15,6 +15,7 @@ from actors.wire.firmware import GENERATIONS
 from actors.wire.frames import VERSIONS
 from sim.dialect import MODES, UPLINK_FRAME_MS, Mode
 from sim.profile import DeviceProfile, random_identity
+from sim.rough import LINKS
 
 Role = Literal["talker", "listener", "idler"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -49,7 +50,8 @@ class Habits:
 class Mix:
     """Weights of each choice; they need not sum to one.
 
-    `noise_dbfs` holds levels of room noise, "none" for digital silence.
+    `noise_dbfs` holds levels of room noise, "none" for digital silence; `links` names of
+    `sim.rough.LINKS`.
     """
 
     modes: Mapping[Mode, float] = field(
@@ -64,6 +66,7 @@ class Mix:
     noise_dbfs: Mapping[str, float] = field(
         default_factory=lambda: {"none": 0.7, "-60": 0.2, "-50": 0.1}
     )
+    links: Mapping[str, float] = field(default_factory=lambda: {"plain": 1.0})
 
     def __post_init__(self) -> None:
         _check("modes", self.modes, MODES)
@@ -72,6 +75,7 @@ class Mix:
         _check("frames_ms", self.frames_ms, UPLINK_FRAME_MS)
         _check("voices", self.voices, None)
         _check("noise_dbfs", self.noise_dbfs, None)
+        _check("links", self.links, tuple(LINKS))
         for level in self.noise_dbfs:
             _noise(level)
 
@@ -90,6 +94,7 @@ class Member:
     frame_ms: int
     voice: str
     noise_dbfs: float | None
+    link: str = "plain"
 
     def profile(self, url: str, token: str) -> DeviceProfile:
         return DeviceProfile(
@@ -102,6 +107,7 @@ class Member:
             frame_ms=self.frame_ms,
             generation=self.generation,
             ambient_dbfs=self.noise_dbfs,
+            link=self.link,
         )
 
 
@@ -121,6 +127,7 @@ def populate(
     frames_ms = _dealt(f"{seed}/frames", mix.frames_ms)
     voices = _dealt(f"{seed}/voices", mix.voices)
     noises = _dealt(f"{seed}/noises", mix.noise_dbfs)
+    links = _dealt(f"{seed}/links", mix.links)
     counts: tuple[tuple[Role, int], ...] = (
         ("talker", talkers),
         ("listener", listeners),
@@ -145,6 +152,7 @@ def populate(
                 frame_ms=next(frames_ms),
                 voice=next(voices),
                 noise_dbfs=_noise(next(noises)),
+                link=next(links),
             )
         )
     return tuple(members)

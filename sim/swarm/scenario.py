@@ -103,6 +103,7 @@ class MixSection(_Section):
     frames_ms: dict[int, float] | None = None
     voices: dict[str, float] | None = None
     noise_dbfs: dict[str, float] | None = None
+    links: dict[str, float] | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -62,6 +62,14 @@ async def speaks_twice(device: SimulatedDevice, scene: Scene) -> None:
     scene.results.append(await device.turn(speech, timeout_s=1.0, linger_ms=80))
 
 
+async def speaks_patiently(device: SimulatedDevice, scene: Scene) -> None:
+    """Twice, over a link that reads nothing for a while."""
+    await device.connect()
+    speech = spoken(SAID, device.profile.frame_ms)
+    for _ in range(2):
+        scene.results.append(await device.turn(speech, timeout_s=4.0, linger_ms=80))
+
+
 async def speaks_again_when_stuck(device: SimulatedDevice, scene: Scene) -> None:
     await speaks(device, scene)
     scene.state = device.state
@@ -148,6 +156,8 @@ SCENES: dict[str, tuple[Script, dict[str, Any], Act]] = {
         {},
         types,
     ),
+    "split link": (LONG, {"link": "split", "version": 3}, speaks_twice),
+    "rough link": (LONG, {"link": "rough"}, speaks_patiently),
     "query": (Script(), {"identity": "query", "version": 3, "token": "a b"}, types),
 }
 
@@ -233,6 +243,15 @@ def test_hops_happen_in_order_and_agree_with_the_server(scenes: dict[str, Scene]
     assert ended
     assert speech_sent
     assert ended.at <= speech_sent.at
+
+
+@pytest.mark.parametrize("link", ["split", "rough"])
+def test_a_bad_link_loses_nothing(scenes: dict[str, Scene], link: str) -> None:
+    scene = scenes[f"{link} link"]
+    assert [result.right for result in scene.results] == [True, True]
+    speech = spoken(SAID)
+    start = scene.fake.packets.index(speech.packets[0])
+    assert tuple(scene.fake.packets[start : start + len(speech.packets)]) == speech.packets
 
 
 def test_generations_introduce_themselves_differently(scenes: dict[str, Scene]) -> None:

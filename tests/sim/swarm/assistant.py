@@ -16,6 +16,7 @@ from typing import Any
 
 from actors.wire.frames import decode_frame, encode_frame
 from sim.link import Receiver, Unreachable
+from sim.rough import SMOOTH, Roughness
 from sim.swarm.numerals import spell
 from sim.swarm.questions import Question
 from sim.swarm.utterances import Utterance
@@ -84,6 +85,7 @@ class Assistant:
         headers: dict[str, str],
         receiver: Receiver,
         written: Callable[[EventKind, float], None],
+        _rough: Roughness = SMOOTH,
     ) -> _Connection:
         await asyncio.sleep(0.002)
         if self.down():
