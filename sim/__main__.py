@@ -15,8 +15,18 @@ COMMANDS = {
     "swarm": ("sim.swarm.command:main_swarm", "many devices talk at once; every turn is checked"),
     "run": ("sim.swarm.command:main_run", "run scenarios from files (sim/scenarios)"),
     "compare": ("sim.swarm.compare:main", "set two runs side by side"),
+    "faults-by-kind": (
+        "sim.faults.bykind:main",
+        "kill and freeze each kind of actor alone while devices talk; a table of what it costs",
+    ),
+    "cycles": ("sim.faults.cycles:main", "kill a worker a thousand times; does anything grow?"),
+    "launcher-kills": (
+        "sim.faults.launcherkills:main",
+        "kill -9 of the first process under load, again and again; is the start clean?",
+    ),
     "accuracy": ("sim.swarm.accuracy:main", "how wrong is the swarm itself, against known delays"),
     "resources": ("sim.resources:main", "what each process of a running server costs"),
+    "sound-bench": ("sim.soundbench:main", "what the sound cache costs on this host"),
     "standin": ("sim.standins.launcher:main", "serve in place of ollama, openai or edge"),
 }
 
@@ -46,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 def _usage() -> str:
     lines = ["usage: python3 -m sim COMMAND [--help] ...", ""]
-    lines += [f"  {name:10}{what}" for name, (_module, what) in COMMANDS.items()]
+    lines += [f"  {name:16}{what}" for name, (_module, what) in COMMANDS.items()]
     return "\n".join(lines)
 
 

@@ -109,20 +109,18 @@ class FaultExecutor:
             return await self._hit_part(fault, at_s, fault.target.name)
         if fault.target.kind == "launcher":
             return await self._hit_launcher(fault, at_s)
-        return await self._hit_process(fault, at_s)
+        return await self._hit_process(fault)
 
     # --- processes ---
 
-    async def _hit_process(self, fault: PlannedFault, at_s: float) -> FaultRecord:
+    async def _hit_process(self, fault: PlannedFault) -> FaultRecord:
         processes = self._watch.processes()
         victim = self._victim(fault, processes)
-        back = Comeback(
-            victim,
-            self._clock(),
-            {each.pid for each in processes},
-            self._watch.root_pid,
-            self._watch.has_status and victim.kind != FOREIGN,
-        )
+        pids, root_pid = {each.pid for each in processes}, self._watch.root_pid
+        known = self._watch.has_status and victim.kind != FOREIGN
+        hit_at = self._clock()
+        at_s = hit_at - self._began
+        back = Comeback(victim, hit_at, pids, root_pid, known)
         self._signal(fault.action, victim.pid)
         detail = f"{victim.name} ({victim.pid})"
         if not victim.kind:  # no process of the server: nobody is known to replace it

@@ -23,7 +23,7 @@ JSON objects; each has an `action`, a `target` and its times:
 | any | one process below the launcher, at random |
 | any-kind | a kind at random, then one process of it |
 | actor:NAME | the actor of this name in the status, "MultiProcAdmin" and "logger" too |
-| kind:KIND | one of this kind at random (router, session, asr, pool, admin, …); "worker": asr, llm or tts |
+| kind:KIND | one of this kind at random (router, session, asr, pool, admin, …); "worker": asr, llm or tts; "serving": a session with a device |
 | launcher | the server's first process |
 | pid:N | this process |
 | part:NAME, standin:NAME, proxy:NAME | what the run was given under this name |
@@ -107,6 +107,8 @@ class Candidate(Protocol):
     def name(self) -> str: ...
     @property
     def kind(self) -> str: ...
+    @property
+    def device(self) -> str: ...
 
 
 C = TypeVar("C", bound=Candidate)
@@ -268,6 +270,8 @@ def _is_meant(target: Target, process: Candidate) -> bool:
         return True
     if target.kind == "actor":
         return process.name == target.name
+    if target == Target("kind", "serving"):
+        return process.kind == "session" and bool(process.device)
     if target.kind == "kind":
         kinds = WORKER_KINDS if target.name == "worker" else (target.name,)
         return process.kind in kinds

@@ -95,6 +95,7 @@ class Comeback:
             new_pid=self._new_pid,
             not_ready_s=self._not_ready_s,
             ready_s=self._ready_s,
+            device=self.victim.device,
         )
 
     # --- the table above ---

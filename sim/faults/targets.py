@@ -118,6 +118,18 @@ def kind_of(name: str) -> str:
     return name
 
 
+def family(name: str) -> str:
+    """The actors that do the same: "asr" of "asr/vosk-0", "session" of "session-3".
+
+    Whoever is alone of its kind is its own family ("router", "pool asr").
+    """
+    if name in THESPIAN:
+        return THESPIAN[name]
+    head = name.partition("/")[0]
+    kind, dash, number = head.rpartition("-")
+    return kind if dash and number.isdecimal() else head
+
+
 def title_of(pid: int) -> str:
     """What a process calls itself; '' when it is gone or a zombie."""
     try:

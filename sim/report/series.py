@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sim.report.plot import Point
@@ -16,7 +15,6 @@ from sim.swarm.records import (
     Aggregate,
     FaultRecord,
     Phase,
-    Recovery,
     Run,
     TurnRecord,
 )
@@ -134,41 +132,6 @@ def levels(run: Run) -> list[tuple[Phase, Aggregate]]:
 # --- faults ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KindOfFault:
-    """All faults of one action on one kind of actor. Times in seconds since each fault.
-
-    `gone`, `back` and `ready` are (median, most); None where none was seen.
-    """
-
-    action: str
-    actor_kind: str
-    count: int
-    recovered: int
-    gone: tuple[float, float] | None
-    back: tuple[float, float] | None
-    ready: tuple[float, float] | None
-
-
-def kinds_of_faults(run: Run) -> list[KindOfFault]:
-    groups: dict[tuple[str, str], list[Recovery]] = defaultdict(list)
-    for fault in run.faults:
-        if fault.ok and fault.recovery is not None:
-            groups[fault.kind, fault.recovery.actor_kind].append(fault.recovery)
-    return [
-        KindOfFault(
-            action,
-            kind,
-            len(group),
-            sum(each.recovered for each in group),
-            _middle_and_most(each.gone_s for each in group),
-            _middle_and_most(each.back_s for each in group),
-            _middle_and_most(each.ready_s for each in group),
-        )
-        for (action, kind), group in sorted(groups.items(), key=lambda pair: pair[0][::-1])
-    ]
-
-
 def fault_lane(fault: FaultRecord) -> str:
     """The row of a fault on the time line."""
     return fault.recovery.actor_kind if fault.recovery is not None else fault.target
@@ -207,11 +170,6 @@ def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
         else:
             merged.append((low, high))
     return merged
-
-
-def _middle_and_most(found: Iterable[float | None]) -> tuple[float, float] | None:
-    ordered = sorted(each for each in found if each is not None)
-    return (percentile(ordered, 0.5), ordered[-1]) if ordered else None
 
 
 # --- turns ----------------------------------------------------------------------

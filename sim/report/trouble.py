@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from html import escape
 
-from sim.report import page, plot, series
+from sim.faults import toll
+from sim.report import page, plot, series, tolls
 from sim.report.latency import hop_bar, time_scale
 from sim.report.page import Cell, Mood
 from sim.report.plot import Plot
 from sim.report.scale import clock
-from sim.report.series import KindOfFault
 from sim.swarm.aggregate import aggregate
 from sim.swarm.records import FaultRecord, Run, TurnRecord
 
@@ -30,7 +30,7 @@ def faults(run: Run) -> str:
     return page.section(
         "Faults",
         _time_line(run),
-        _kinds(series.kinds_of_faults(run)),
+        tolls.html(toll.tolls([run])),
         _felt(run),
         page.folded("Every fault", _every(run)),
         about=f"{done} made, {len(run.faults) - done} could not be",
@@ -57,33 +57,6 @@ def _time_line(run: Run) -> str:
     drawing.bars(good, "c3", "fault")
     drawing.bars(bad, "bad", "did not come back")
     return drawing.html()
-
-
-def _kinds(kinds: list[KindOfFault]) -> str:
-    columns = (
-        *("actor", "fault", "times", "back", "gone", "most", "replaced", "most"),
-        *("ready", "most"),
-    )
-    body = page.table(columns, (_kind_row(each) for each in kinds))
-    if not body:
-        return ""
-    return body + page.soft(
-        "Seconds since the fault, median and most. Gone: the process ended (for a stopped"
-        " one: its hanging was noticed). Replaced: another process has its name. Both to"
-        " 0.02 s. Ready: read from the status, which may be 0.6 s old."
-    )
-
-
-def _kind_row(kind: KindOfFault) -> list[Cell]:
-    mood: Mood = "good" if kind.recovered == kind.count else "bad"
-    times = [value for pair in (kind.gone, kind.back, kind.ready) for value in pair or (None, None)]
-    return [
-        page.head(kind.actor_kind),
-        Cell(kind.action),
-        page.n(kind.count),
-        page.n(kind.recovered, mood=mood),
-        *(page.n(value, "{:.2f}") for value in times),
-    ]
 
 
 def _felt(run: Run) -> str:

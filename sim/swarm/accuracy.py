@@ -29,8 +29,8 @@ from sim.swarm.live import Live
 from sim.swarm.records import Distribution, Run
 from sim.swarm.reference import serial_of
 from sim.swarm.scenario import Scenario, parse
+from sim.swarm.server import Target
 from sim.swarm.statistics import distribution
-from sim.swarm.surroundings import Target
 
 #: What an instrument may be wrong by, in the median.
 MEDIAN_ERROR_MS = 5.0

@@ -24,7 +24,7 @@ from sim.swarm.conductor import Job, conduct
 from sim.swarm.live import Live
 from sim.swarm.records import Run
 from sim.swarm.scenario import Scenario, ScenarioError, load, parse
-from sim.swarm.surroundings import Target
+from sim.swarm.server import Target
 
 HELD, MISSED, USAGE, UNREACHABLE, VOID, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -163,7 +163,7 @@ def _from_options(options: argparse.Namespace) -> dict[str, Any]:
             "period_s": options.period,
             "start": "together" if options.together else "random",
         },
-        "mix": dict(_weights(each) for each in options.mix),
+        "mix": dict(weights(each) for each in options.mix),
         "habits": dict(_pair(each, "--habit") for each in options.habit),
         "questions": {"per_device": options.questions, "common": options.common},
         "phases": phases,
@@ -179,7 +179,7 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _weights(text: str) -> tuple[str, dict[str, str]]:
+def weights(text: str) -> tuple[str, dict[str, str]]:
     """`modes=auto:8,realtime:2` as a section's member; a choice alone has weight 1."""
     name, choices = _pair(text, "--mix")
     weights = {}
@@ -206,15 +206,15 @@ def _run(scenario: Scenario, options: argparse.Namespace, command: str, argv: Se
     try:
         scenario = parse(told, "command line")
         target = _target(scenario, options)
-        folder = options.out or _new_folder(scenario.name)
-        said = shlex.join(["python3", "-m", "sim", command, *_without_token(argv)])
+        folder = options.out or new_folder(scenario.name)
+        said = shlex.join(["python3", "-m", "sim", command, *without_token(argv)])
         run = asyncio.run(conduct(Job(scenario, target, folder, said), Live()))
     except (ScenarioError, SpeechError, OtaError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
-    _keep(run, folder)
+    keep(run, folder)
     return exit_code(run)
 
 
@@ -247,12 +247,13 @@ def _target(scenario: Scenario, options: argparse.Namespace) -> Target:
     )
 
 
-def _new_folder(name: str) -> Path:
+def new_folder(name: str) -> Path:
+    """Where a run of this name is kept when the command line does not say."""
     plain = "".join(char if char.isalnum() else "-" for char in name.casefold()).strip("-")
     return RUNS_FOLDER / f"{datetime.now():%Y%m%d-%H%M%S}-{plain}"
 
 
-def _without_token(argv: Sequence[str]) -> list[str]:
+def without_token(argv: Sequence[str]) -> list[str]:
     """The command line as it may be kept: a token is a secret."""
     kept = list(argv)
     for place, word in enumerate(kept):
@@ -263,10 +264,11 @@ def _without_token(argv: Sequence[str]) -> list[str]:
     return kept
 
 
-def _keep(run: Run, folder: Path) -> None:
-    """Write the record and the report; say where they are and what came out."""
+def keep(run: Run, folder: Path, *, summary: bool = True) -> None:
+    """Write the record and the report; say where they are and, with `summary`, what came out."""
     path, page = folder / "run.json", folder / "report.html"
     path.write_bytes(records.to_json(run))
     report.write_html(run, page)
-    print(report.summary(run))
+    if summary:
+        print(report.summary(run))
     print(f"kept      {path}, {page}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,8 @@ from sim.swarm.outcome import Conducted, record_of
 from sim.swarm.population import Member, populate
 from sim.swarm.records import Knee, Phase, Run, RunEnd
 from sim.swarm.scenario import PhaseSection, Scenario
-from sim.swarm.surroundings import NotStarted, Surroundings, Target, surroundings
+from sim.swarm.server import NotStarted, Target
+from sim.swarm.surroundings import Surroundings, surroundings
 
 #: From the last generator's start to the run's start: the first devices connect in it.
 _LEAD_S = 4.0
@@ -50,14 +51,22 @@ _DIALOGUE = Dialogue()
 APOLOGIES = (_DIALOGUE.apology, _DIALOGUE.busy, _DIALOGUE.not_understood)
 
 
+#: Something done beside a run, from its base on, until it returns or the run ends.
+Beside = Callable[[Surroundings, float], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Job:
-    """One run to do; everything is written to `folder`. `command` is for the record."""
+    """One run to do; everything is written to `folder`. `command` is for the record.
+
+    `beside` is done once the devices are on their way.
+    """
 
     scenario: Scenario
     target: Target
     folder: Path
     command: str
+    beside: Beside | None = None
 
 
 async def conduct(job: Job, live: Live) -> Run:
@@ -202,6 +211,8 @@ class _Conductor:
         failed = [asyncio.create_task(each.ended()) for each in self.generators]
         beside = [asyncio.create_task(self._measure()), asyncio.create_task(self._show())]
         faults = asyncio.create_task(self._faults())
+        if self._job.beside is not None:
+            beside.append(asyncio.create_task(self._beside(self._job.beside)))
         try:
             await asyncio.wait(
                 [script, stopped, lost, *failed], return_when=asyncio.FIRST_COMPLETED
@@ -315,6 +326,9 @@ class _Conductor:
             on_record=self._journal.add,
         )
         await executor.run(self.base)
+
+    async def _beside(self, work: Beside) -> None:
+        await work(self.around, self.base)
 
     async def _lost(self) -> str:
         """Return, in words, when nothing has succeeded for the scenario's time."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
+from sim.faults import serverlog
 from sim.swarm import host
 from sim.swarm.journal import Journal, collected
 from sim.swarm.limits import read_limits
 from sim.swarm.listening import listened
 from sim.swarm.population import Member
-from sim.swarm.records import DeviceRecord, Knee, Phase, Run, RunEnd, RunInfo
+from sim.swarm.records import DeviceRecord, FaultRecord, Knee, Phase, Run, RunEnd, RunInfo
 from sim.swarm.scenario import Scenario
+from sim.swarm.server import SERVER_LOG
 from sim.swarm.summing import shortened, summed
 
 
@@ -42,17 +46,27 @@ def record_of(
 ) -> Run:
     """Read the journal back, listen to answers, sum up and judge."""
     found = collected(journal.path)
+    faults = _with_log(found.faults, journal.path.with_name(SERVER_LOG), done.base)
     phases = done.phases if done.ended == "complete" else shortened(done.phases, done.lasted_s)
     return summed(
         _info(scenario, command, began_at, done),
         phases,
         [_device(member, done.generators) for member in members],
-        replace(found, turns=listened(found.turns, journal.sounds)),
+        replace(found, turns=listened(found.turns, journal.sounds), faults=faults),
         read_limits(scenario.limits),
         read_limits(scenario.each_phase),
         scenario.trust.trust(),
         done.knee,
     )
+
+
+def _with_log(faults: tuple[FaultRecord, ...], log: Path, base: float) -> tuple[FaultRecord, ...]:
+    """The faults with what the server itself logged of them, if this run started it."""
+    if not faults or not log.exists():
+        return faults
+    began_at = base + time.time() - time.monotonic()
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        return serverlog.timed(faults, serverlog.read(lines), began_at)
 
 
 def _info(scenario: Scenario, command: str, began_at: datetime, done: Conducted) -> RunInfo:
@@ -90,4 +104,5 @@ def _device(member: Member, generators: int) -> DeviceRecord:
         frame_ms=member.frame_ms,
         noise_dbfs=member.noise_dbfs,
         generator=member.index % generators if generators else 0,
+        link=member.link,
     )

@@ -134,6 +134,7 @@ class DeviceRecord:
     frame_ms: int
     noise_dbfs: float | None = None
     generator: int = 0
+    link: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,11 @@ class Recovery:
     no longer runs (for a stopped one: that its hanging was noticed). `back_s`: another
     process has its name. `ready_s`: that it reports ready was *read* then; it became so
     after `not_ready_s`, the last reading that did not say so yet.
+
+    From the server's own log, where the run has it, to a few milliseconds: `noticed_s`
+    that its end or its hanging was noticed, `served_s` that its successor was ready,
+    `adopted_s` that the last device that had lost its session had another. `device` is
+    what a session served.
     """
 
     name: str
@@ -221,6 +227,10 @@ class Recovery:
     new_pid: int | None = None
     not_ready_s: float | None = None
     ready_s: float | None = None
+    device: str = ""
+    noticed_s: float | None = None
+    served_s: float | None = None
+    adopted_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

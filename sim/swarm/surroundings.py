@@ -7,12 +7,7 @@ the run fails. What it starts listens on loopback and dies with this process.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
-import json
 import re
-import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -21,40 +16,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from cfg import loading
 from sim.faults import conditions
 from sim.faults.parts import Part
 from sim.faults.proxy import FaultProxy
 from sim.swarm.scenario import ProxySection, Scenario, StandinSection
+from sim.swarm.server import NotStarted, Server, Target, ended, last_words, read_log, started
 
-ROOT = Path(__file__).resolve().parents[2]
 _STANDIN_WITHIN_S = 30.0
-_END_WITHIN_S = 15.0
 _LOOK_S = 0.1
-_SHOWN_CHARS = 500
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _NAMED_PORT = re.compile(r"\{([a-z][a-z0-9_-]*)\}")
-
-
-class NotStarted(Exception):
-    """A part of the run did not start; the text says which and why."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """The server to drive, as addresses; `pid` is its first process, where known."""
-
-    url: str = ""
-    ota: str = ""
-    token: str = field(default="", repr=False)
-    status: str = ""
-    pid: int | None = None
-
-    @property
-    def address(self) -> str:
-        return self.ota or self.url
 
 
 @dataclass
@@ -83,7 +53,7 @@ async def surroundings(
             if proxy.to != "device":
                 ports[proxy.name] = await _proxy(stack, around, proxy, ports)
         if scenario.serve is not None:
-            server = _Server(folder, _with_ports(scenario.serve.settings, ports))
+            server = Server(folder, _with_ports(scenario.serve.settings, ports))
             await stack.enter_async_context(server.running(scenario.serve.ready_within_s))
             around.parts["launcher"] = Part(server.pid, server.start)
             around.target = server.target()
@@ -133,93 +103,21 @@ async def _standin(wanted: StandinSection, folder: Path) -> AsyncIterator[int]:
     log = folder / f"standin-{wanted.name}.log"
     log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sim", "standin", wanted.kind, *wanted.arguments]
-    process = await _start(command, log)
+    process = await started(command, log)
     try:
         yield await _listens(process, wanted.name, log)
     finally:
-        await _end(process)
+        await ended(process)
 
 
 async def _listens(process: asyncio.subprocess.Process, name: str, log: Path) -> int:
     ends_at = time.monotonic() + _STANDIN_WITHIN_S
     while time.monotonic() < ends_at and process.returncode is None:
-        found = re.search(r"listening on ([0-9]+)", _read(log))
+        found = re.search(r"listening on ([0-9]+)", read_log(log))
         if found:
             return int(found[1])
         await asyncio.sleep(_LOOK_S)
-    raise NotStarted(f"stand-in {name} did not start: {_end_of(log)}")
-
-
-class _Server:
-    """`run.py serve` on two free ports of loopback, with settings of its own."""
-
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self._device_port, self._http_port = _free_port(), _free_port()
-        ports = {"device_port": self._device_port, "http_port": self._http_port}
-        # A measurement fetches nothing: the tiny model understands the voices of the swarm.
-        settings.setdefault("asr", [{"kind": "vosk", "model": "tiny"}])
-        settings["server"] = {"host": "127.0.0.1", **ports, **settings.get("server", {})}
-        self._settings = folder / "server.toml"
-        self._settings.write_text(as_toml(settings), encoding="utf-8")
-        self._log = folder / "server.log"
-        self._log.unlink(missing_ok=True)
-        self._process: asyncio.subprocess.Process | None = None
-
-    def pid(self) -> int | None:
-        process = self._process
-        return process.pid if process is not None and process.returncode is None else None
-
-    def target(self) -> Target:
-        return Target(
-            url=f"ws://127.0.0.1:{self._device_port}/xiaozhi/v1/",
-            ota=f"http://127.0.0.1:{self._http_port}/xiaozhi/ota/",
-            status=f"http://127.0.0.1:{self._http_port}/status",
-            pid=self.pid(),
-        )
-
-    async def start(self) -> None:
-        serve = [sys.executable, "run.py", "serve", "--config", str(self._settings)]
-        without = [word for name in loading.overrides() for word in ("-u", name)]
-        self._process = await _start(["env", *without, *serve], self._log)
-
-    @asynccontextmanager
-    async def running(self, ready_within_s: float) -> AsyncIterator[None]:
-        await self.start()
-        try:
-            await self._ready(ready_within_s)
-            yield
-        finally:
-            if self._process is not None:
-                await _end(self._process)
-
-    async def _ready(self, within_s: float) -> None:
-        ends_at = time.monotonic() + within_s
-        url = f"http://127.0.0.1:{self._http_port}/readyz"
-        limit = aiohttp.ClientTimeout(total=1.0)
-        async with aiohttp.ClientSession(timeout=limit) as session:
-            while time.monotonic() < ends_at and self.pid() is not None:
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(url) as answer:
-                        if answer.status == 200:
-                            return
-                await asyncio.sleep(_LOOK_S)
-        raise NotStarted(f"the server was not ready within {within_s:g} s: {_end_of(self._log)}")
-
-
-def as_toml(settings: Mapping[str, Any]) -> str:
-    """A settings tree as a file: sections, and lists of sections."""
-    lines: list[str] = []
-    for name, value in settings.items():
-        for section in value if isinstance(value, list) else [value]:
-            lines.append(f"[[{name}]]" if isinstance(value, list) else f"[{name}]")
-            lines += [f"{key} = {_toml_value(each)}" for key, each in section.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml_value(each)}" for key, each in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
+    raise NotStarted(f"stand-in {name} did not start: {last_words(log)}")
 
 
 def _with_ports(settings: Any, ports: Mapping[str, int]) -> Any:
@@ -237,50 +135,3 @@ def _with_ports(settings: Any, ports: Mapping[str, int]) -> Any:
                 f"serve.settings: {{{name}}} is no stand-in or proxy; there are {known}"
             )
     return _NAMED_PORT.sub(lambda found: str(ports[found[1]]), settings)
-
-
-async def _start(command: list[str], log: Path) -> asyncio.subprocess.Process:
-    with log.open("ab") as file:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            cwd=ROOT,
-            preexec_fn=_die_with_parent,
-        )
-
-
-def _die_with_parent() -> None:
-    """In the child: end when the run is killed, so that nothing is left behind."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _END_WITHIN_S)
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _end_of(log: Path) -> str:
-    return " ".join(_read(log).strip()[-_SHOWN_CHARS:].split()) or "it said nothing"
-
-
-def _read(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        return log.read_text(encoding="utf-8", errors="replace")
-    return ""

@@ -18,6 +18,7 @@ class Process:
     pid: int
     name: str
     kind: str
+    device: str = ""
 
 
 TREE = [
@@ -129,6 +130,9 @@ def test_targets_choose_among_those_they_mean() -> None:
     assert chosen("pid:16", 0.3) == "llm/rules-0"
     assert {chosen("kind:worker", n / 10) for n in range(10)} == {"asr/vosk-0", "llm/rules-0"}
     assert chosen("kind:tts", 0.5) is None
+    assert chosen("kind:serving", 0.5) is None
+    serving = [*TREE, Process(99, "session-99", "session", "02:00")]
+    assert choose(parse_target("kind:serving"), serving, 0.1) == serving[-1]
     assert chosen("launcher", 0.5) is None
     assert choose(parse_target("any"), [], 0.5) is None
 

@@ -130,6 +130,7 @@ def test_recoveries_and_soak_are_told_in_a_terminal(levels: Run) -> None:
     lines = summary(levels).splitlines()
     assert lines[0].split()[:3] == ["actor", "fault", "times"]
     assert any(re.match(r"acceptor +kill +\d+ +\d+ +0\.02", line) for line in lines)
+    assert any(line.startswith("broken    ") for line in lines)
     assert lines[-1].startswith("verdict   FAILED")
     soak = summary(runs.run(levels=(5,), minutes=15, faults=False))
     assert soak.startswith("figure")

@@ -75,27 +75,15 @@ def recovery(kind: str, ready_s: float | None, gone_s: float = 0.02) -> Recovery
     return Recovery(f"{kind}-0", kind, 1, ready_s is not None, gone_s, None, 2, None, ready_s)
 
 
-def test_recoveries_are_summed_up_by_kind_and_action() -> None:
+def test_a_fault_has_its_row_and_lasts_until_it_is_over() -> None:
     faults = (
         FaultRecord(10, "kill", "any", recovery=recovery("asr", 0.3)),
-        FaultRecord(20, "kill", "any", recovery=recovery("asr", 0.5)),
-        FaultRecord(30, "kill", "any", recovery=recovery("asr", None)),
-        FaultRecord(40, "stop", "any", recovery=recovery("asr", 1.5, gone_s=1.2)),
+        FaultRecord(20, "kill", "any", recovery=recovery("asr", None)),
         FaultRecord(50, "kill", "any", "gone already", ok=False),
         FaultRecord(60, "proxy", "proxy:db", until_s=70),
     )
-    killed, stopped = series.kinds_of_faults(run(faults=faults))
-    assert (killed.action, killed.actor_kind, killed.count, killed.recovered) == (
-        "kill",
-        "asr",
-        3,
-        2,
-    )
-    assert killed.ready == (0.3, 0.5)
-    assert killed.back is None
-    assert stopped.gone == (1.2, 1.2)
-    assert [series.fault_lane(fault) for fault in faults[:1] + faults[5:]] == ["asr", "proxy:db"]
-    assert [series.fault_end(fault) for fault in faults] == [10.3, 20.5, 30, 41.5, 50, 70]
+    assert [series.fault_lane(fault) for fault in (faults[0], faults[3])] == ["asr", "proxy:db"]
+    assert [series.fault_end(fault) for fault in faults] == [10.3, 20, 50, 70]
 
 
 def test_turns_are_parted_by_whether_they_felt_a_fault() -> None:

@@ -18,7 +18,7 @@ from sim.swarm.conductor import Job, conduct
 from sim.swarm.live import Live
 from sim.swarm.records import Run
 from sim.swarm.scenario import Scenario, parse
-from sim.swarm.surroundings import Target
+from sim.swarm.server import Target
 from tests.sim.fake_server import FakeServer, Script, fake_server
 from tests.sim.swarm.tones import utterances
 
