@@ -29,6 +29,20 @@ class ToRouter:
 
 
 @dataclass(frozen=True, slots=True)
+class ToAnswers:
+    """To the answer cache, if there is one at the moment."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToSounds:
+    """To the sound cache, if there is one at the moment."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ToWorker:
     address: Address
     message: Any
@@ -56,4 +70,14 @@ class Note:
     members: dict[str, Any] = field(default_factory=dict)
 
 
-Effect = SendText | SendFrame | ToRouter | ToWorker | TurnEnded | CloseConnection | Note
+Effect = (
+    SendText
+    | SendFrame
+    | ToRouter
+    | ToAnswers
+    | ToSounds
+    | ToWorker
+    | TurnEnded
+    | CloseConnection
+    | Note
+)

@@ -47,8 +47,8 @@ NOBODY_RETRY_S = 0.1
 #: A router that has said nothing by then is asked again; a new one is up much sooner.
 ASK_AGAIN_S = 0.3
 
-#: After a worker died, a free slot is waited for at least so long: a replacement of the
-#: last worker of its kind has to load its model first.
+#: Where a worker died, nobody is left or the router is silent, a slot is waited for at
+#: least so long: a replacement of the last worker of its kind has to load its model first.
 REPLACEMENT_S = 4.0
 
 
@@ -110,7 +110,7 @@ class LeasedJob:
         self._busy_retry_s = BUSY_RETRY_S
         self._worker: Address = None
         self._worker_name = ""
-        self._lease_until = 0.0
+        self._tried_at = self._lease_until = 0.0
         self._deadline = 0.0
         self._began = 0.0
         self._first_ms = 0.0
@@ -195,11 +195,18 @@ class LeasedJob:
             self._give_up(f"no {self.kind} worker had plenty of room", True, now)
         elif message.reason == "avoided":
             self._give_up(self._late, True, now)
-        elif now >= self._lease_until:
+        elif now >= self._wait_until(message.reason):
             self._give_up(f"no {self.kind} worker was free", True, now)
         else:
             self.stage = Stage.WAITING
-            self._deadline = now + self._retry_s(message.reason)
+            wait_until = self._wait_until(message.reason)
+            self._deadline = min(now + self._retry_s(message.reason), wait_until)
+
+    def _wait_until(self, reason: str) -> float:
+        """Where nobody is left a replacement is on its way, as after a death that was seen."""
+        if reason == "none":
+            return max(self._lease_until, self._tried_at + REPLACEMENT_S)
+        return self._lease_until
 
     def _retry_s(self, reason: str) -> float:
         if reason == "none":
@@ -241,7 +248,7 @@ class LeasedJob:
             return
         if self.stage is Stage.LEASING:
             self._release("cancelled")
-            if now >= self._lease_until:
+            if now >= self._wait_until("none"):
                 self._give_up("the router did not answer", True, now)
                 return
         self._lease(now)
@@ -277,7 +284,7 @@ class LeasedJob:
     def _try(self, now: float, lease_s: float) -> None:
         self._tries += 1
         self._busy_retry_s = BUSY_RETRY_S
-        self._lease_until = now + lease_s
+        self._tried_at, self._lease_until = now, now + lease_s
         self._lease(now)
 
     def _again(self, reason: str, now: float, lease_s: float = 0.0) -> None:

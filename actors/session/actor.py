@@ -24,6 +24,9 @@ from actors.messages import (
     Address,
     Adopt,
     Adopted,
+    AnswerAwaited,
+    AnswerKnown,
+    AnswerUnknown,
     Busy,
     ClauseReady,
     ConnectionEnded,
@@ -36,6 +39,9 @@ from actors.messages import (
     Partial,
     Phrases,
     Recognised,
+    SoundAwaited,
+    SoundKnown,
+    SoundUnknown,
     Start,
     TurnRecord,
     WorkFailed,
@@ -89,6 +95,12 @@ class Session(BaseActor):
         Generated,
         FramesReady,
         WorkFailed,
+        AnswerKnown,
+        AnswerUnknown,
+        AnswerAwaited,
+        SoundKnown,
+        SoundUnknown,
+        SoundAwaited,
     )
     def on_answer(self, message: Any, sender: Address) -> None:
         self._to_serving("answer", message)
@@ -120,7 +132,7 @@ class Session(BaseActor):
             self.settings,
             phrases,
             self.engine,
-            lambda: self.directory.router,
+            lambda: self.directory,
             self._recorded,
             lambda reason: self._ended(key, reason),
         )

@@ -1,8 +1,8 @@
-"""A turn's answer on its way out: clauses from a model, speech for each, frames in time.
+"""A turn's answer: recalled, or made by a model clause by clause, and spoken meanwhile.
 
-Pure. Each clause is spoken while the next is generated. Whoever fails is replaced
-behind what was done already: a second model goes on after the clauses there are, a
-second voice after the frames that were sent. Phrases kept ready as audio need no voice.
+Pure. Each clause is spoken while the next is generated. A model that fails is replaced
+by another that goes on after the clauses there are. What the answer cache did not know
+it is told, once the model has said all of it.
 """
 
 from __future__ import annotations
@@ -10,69 +10,91 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.effects import SendFrame
 from actors.leased import LeasedJob
-from actors.messages import ClauseReady, FramesReady, Generate, Generated, Synthesise
+from actors.messages import AnswerKnown, ClauseReady, FramesReady, Generate, Generated
 from actors.ordering import InOrder
-from actors.session.playout import Frame, Playout
-from actors.session.words import joined
+from actors.session.checkpoint import AnswerState, Sent
+from actors.session.recall import AnswerNews, AnswerRecall, Scope, SoundNews
+from actors.session.speaking import Speaking
 from actors.session.work import GaveUp, TurnWork
 from actors.wire import outbound
 
-#: Speech is made at most so far ahead of what was sent: an interruption wastes the rest.
-MAX_AUDIO_AHEAD_MS = 6000
-
-#: A voice that gives more for one clause has lost its way.
-MAX_CLAUSE_AUDIO_MS = 120_000
-
-#: `tts start` to first frame: entering *speaking* clears the device's queue (protocol 3).
-START_GAP_S = 0.02
+#: (role, text) pairs, oldest first; the last is the question.
+Messages = tuple[tuple[str, str], ...]
 
 
 class Answer:
-    """One answer; `begun` once `tts start` was sent. `gave_up`: nobody could do a part."""
+    """One answer. `gave_up`: nobody could do a part of it."""
 
     def __init__(
-        self, work: TurnWork, phrases: Mapping[str, tuple[bytes, ...]], gave_up: GaveUp
+        self,
+        work: TurnWork,
+        phrases: Mapping[str, tuple[bytes, ...]],
+        scope: Scope,
+        gave_up: GaveUp,
     ) -> None:
-        self.begun = False
         self._work = work
-        self._phrases = phrases
+        self._scope = scope
         self._gave_up = gave_up
-        downlink = work.settings.downlink
-        self._playout = Playout(
-            downlink.frame_ms, downlink.lead_frames, downlink.stop_margin_ms / 1000
-        )
-        self._messages: tuple[tuple[str, str], ...] = ()
+        self._speaking = Speaking(work, phrases, gave_up)
+        self._recall = AnswerRecall(work, self._known, self._unknown)
+        self._messages: Messages = ()
         self._llm: LeasedJob | None = None
         self._generated: InOrder[ClauseReady | Generated] = InOrder()
-        self._clauses: list[str] = []
-        self._phrase_numbers: set[int] = set()
-        self._clauses_complete = False
-        self._emotion = ""
-        self._tts: LeasedJob | None = None
-        #: A clause is with the voice; without one the voice was leased ahead.
-        self._speaking = False
-        #: Clauses of which all frames are there: the number of the next one to be made.
-        self._made = 0
-        self._frames_of_clause = 0
-        self._spoken: InOrder[FramesReady] = InOrder()
-        self._skip_frames = 0
-        self._voice = ""
+        self._emotion = self._first_emotion = ""
 
     # --- what is to be said ---
 
-    def begin(self, now: float) -> None:
-        """The device is told to speak; the first time counts."""
-        if not self.begun:
-            self.begun = True
-            self._work.text(outbound.tts_start(self._work.turn.session))
-            self._playout.open(now + START_GAP_S)
-
-    def ask(self, messages: tuple[tuple[str, str], ...], now: float) -> None:
-        """Have a model answer the last of these (role, text) messages."""
+    def ask(self, messages: Messages, now: float) -> None:
+        """Have the last of these answered: by the cache, else by a model."""
         self._messages = messages
-        self.begin(now)
+        self._speaking.begin(now)
+        questions = [text for role, text in messages if role == "user"]
+        context = questions[-2] if len(questions) > 1 else ""
+        self._recall.ask(questions[-1], self._scope, context, now)
+
+    def prepare(self, now: float) -> None:
+        """Lease a model ahead; what it shall answer may follow by `ask`."""
+        self._lease_model(now, ahead=True)
+
+    def say(self, phrase: str, now: float) -> None:
+        """Say this and no more, behind what is being said already."""
+        self._speaking.begin(now)
+        self._recall.stop(now)
+        if self._llm is not None:
+            self._llm.cancel()
+        self._speaking.finish_with(phrase)
+        self._speaking.pump(now)
+
+    def is_ready(self, phrase: str) -> bool:
+        """Whether this phrase can be said without a voice."""
+        return self._speaking.is_ready(phrase)
+
+    def resume(self, state: AnswerState, sent: Sent, messages: Messages, now: float) -> None:
+        """Go on where the session before this one ended."""
+        self._messages, self._emotion = messages, state.emotion
+        self._speaking.resume(state, sent, now)
+        if not state.clauses:
+            self.ask(messages, now)
+        elif not state.complete:
+            self._lease_model(now)
+        self._speaking.pump(now)
+
+    # --- from the cache ---
+
+    def recalled(self, message: AnswerNews, now: float) -> None:
+        self._recall.take(message, now)
+
+    def _known(self, message: AnswerKnown, now: float) -> None:
+        if self._llm is not None:
+            self._llm.cancel()  # leased ahead, and not needed
+        self._work.mark("first_clause", now)
+        self._show_emotion(message.emotion or None)
+        self._speaking.clauses += message.clauses
+        self._speaking.complete = True
+        self._speaking.pump(now)
+
+    def _unknown(self, now: float) -> None:
         llm = self._llm
         if llm is None or llm.ended:
             self._lease_model(now)
@@ -80,13 +102,9 @@ class Answer:
             llm.ahead = False
             if llm.working:
                 llm.give(self._generate(llm.number), now)
-        self._tts = self._work.job("tts", self._synthesise, self._voiceless)
-        self._tts.ahead = True
-        self._tts.start(now)
+        self._speaking.lease_ahead(now)
 
-    def prepare(self, now: float) -> None:
-        """Lease a model ahead; what it shall answer may follow by `ask`."""
-        self._lease_model(now, ahead=True)
+    # --- from the model ---
 
     def _lease_model(self, now: float, *, ahead: bool = False) -> None:
         self._llm = self._work.job("llm", self._generate, self._modelless)
@@ -94,34 +112,17 @@ class Answer:
         self._llm.start(now)
 
     def _modelless(self, reason: str, busy: bool, now: float) -> None:
-        if self._messages:
+        if self._messages and not self._recall.asking:
             self._gave_up(reason, busy, now)
         else:
             self._llm = None  # nothing was asked yet: there will be another try
 
-    def say(self, phrase: str, now: float) -> None:
-        """Say this and no more, behind what is being said already."""
-        self.begin(now)
-        if self._llm is not None:
-            self._llm.cancel()
-        del self._clauses[self._made + self._speaking :]
-        self._phrase_numbers.add(len(self._clauses))
-        self._clauses.append(phrase)
-        self._clauses_complete = True
-        self._playout.reopen()
-        self._pump(now)
-
-    def is_ready(self, phrase: str) -> bool:
-        """Whether this phrase can be said without a voice."""
-        return phrase in self._phrases
-
     def _generate(self, job: int) -> list[Any]:
         self._generated = InOrder()
-        if not self._messages:
+        if not self._messages or self._recall.asking:
             return []
-        return [Generate(self._work.turn, job, self._messages, tuple(self._clauses))]
-
-    # --- from the model ---
+        spoken = tuple(self._speaking.clauses)
+        return [Generate(self._work.turn, job, self._messages, spoken)]
 
     def generation(self, message: ClauseReady | Generated, now: float) -> None:
         llm = self._llm
@@ -136,166 +137,92 @@ class Answer:
     def _generation(self, llm: LeasedJob, message: ClauseReady | Generated, now: float) -> None:
         if isinstance(message, ClauseReady):
             self._clause(llm, message, now)
-        elif self._clauses:
+        elif self._speaking.clauses:
             llm.done(now)
-            self._clauses_complete = True
+            self._speaking.complete = True
+            clauses = tuple(self._speaking.clauses)
+            self._recall.learn(clauses, self._first_emotion, now, finished=True)
         else:
             llm.refuse(f"{llm.engine} answered nothing", now)
             return
-        self._pump(now)
+        self._speaking.pump(now)
 
     def _clause(self, llm: LeasedJob, message: ClauseReady, now: float) -> None:
-        if len(self._clauses) >= self._work.settings.dialogue.max_clauses:
+        if len(self._speaking.clauses) >= self._work.settings.dialogue.max_clauses:
             llm.cancel()
-            self._clauses_complete = True
+            self._speaking.complete = True
             return
         llm.progress(now)
         self._work.mark("first_clause", now)
-        self._clauses.append(message.text)
+        self._speaking.clauses.append(message.text)
         self._show_emotion(message.emotion)
 
     def _show_emotion(self, emotion: str | None) -> None:
         """Once with the first clause, later only when it changes."""
         mood = emotion or ("" if self._emotion else "neutral")
         if mood and mood != self._emotion:
-            self._emotion = mood
+            self._emotion, self._first_emotion = mood, self._first_emotion or mood
             self._work.text(outbound.llm_emotion(self._work.turn.session, mood))
 
     # --- from the voice ---
 
     def synthesis(self, message: FramesReady, now: float) -> None:
-        tts = self._tts
-        if tts is None or not tts.is_mine(message.job):
-            return
-        for piece in self._spoken.push(message.sequence, message):
-            if tts.ended:
-                return
-            self._synthesis(tts, piece, now)
+        self._speaking.synthesis(message, now)
 
-    def _synthesis(self, tts: LeasedJob, message: FramesReady, now: float) -> None:
-        self._frames_of_clause += len(message.frames)
-        if self._frames_of_clause * self._work.settings.downlink.frame_ms > MAX_CLAUSE_AUDIO_MS:
-            tts.refuse(f"{tts.engine} does not come to an end", now)
-            return
-        tts.progress(now)
-        frames = message.frames[self._skip_frames :]
-        self._skip_frames = max(0, self._skip_frames - len(message.frames))
-        self._playout.frames(self._made, frames)
-        if frames:
-            self._work.mark("first_audio", now)
-        if message.last:
-            tts.done(now)
-            self._voice, self._tts = tts.engine, None
-            self._speaking = False
-            self._made += 1
-            self._pump(now)
-
-    def _pump(self, now: float) -> None:
-        """Have the next clause spoken, if it is its time."""
-        while (
-            not self._speaking
-            and self._made < len(self._clauses)
-            and self._playout.waiting_ms < MAX_AUDIO_AHEAD_MS
-        ):
-            clause = self._clauses[self._made]
-            self._playout.subtitle(self._made, clause)
-            ready = self._phrases.get(clause)
-            if ready is None:
-                self._speak(now)
-                return
-            self._playout.frames(self._made, ready)
-            self._work.mark("first_audio", now)
-            self._made += 1
-        if self._clauses_complete and self._made == len(self._clauses):
-            self._playout.complete()
-            if self._tts is not None:
-                self._tts.cancel()  # leased ahead, and not needed
-                self._tts = None
-
-    def _speak(self, now: float) -> None:
-        """Have the next clause spoken: by the voice leased ahead, if there is one."""
-        self._speaking = True
-        if self._tts is None or self._tts.ended:
-            self._tts = self._work.job("tts", self._synthesise, self._voiceless, self._voice)
-            self._tts.start(now)
-        elif self._tts.working:
-            self._tts.give(self._synthesise(self._tts.number), now)
-        self._tts.ahead = False
-
-    def _synthesise(self, job: int) -> list[Any]:
-        """Ask for the clause from its start; what was sent of it already is skipped."""
-        if not self._speaking:
-            return []
-        self._skip_frames = self._playout.withdraw(self._made)
-        self._frames_of_clause = 0
-        self._spoken = InOrder()
-        downlink = self._work.settings.downlink
-        text = self._clauses[self._made]
-        rate_hz, frame_ms = downlink.sample_rate_hz, downlink.frame_ms
-        return [Synthesise(self._work.turn, job, self._made, text, rate_hz, frame_ms)]
-
-    def _voiceless(self, reason: str, busy: bool, now: float) -> None:
-        """Nobody can speak this clause, nor those after it."""
-        if not self._speaking:
-            self._tts = None  # it was only leased ahead
-            return
-        self._speaking = False
-        self._playout.drop(self._made)
-        self._tts = None
-        self._made += 1
-        self._gave_up(reason, busy, now)
+    def sound(self, message: SoundNews, now: float) -> None:
+        self._speaking.sound(message, now)
 
     # --- time ---
 
     def deadline(self) -> float | None:
         """When `time` wants to be called, jobs apart."""
-        times = (self._playout.next_due(), self._playout.finished_at())
+        times = (self._speaking.deadline(), self._recall.deadline())
         return min((time for time in times if time is not None), default=None)
 
     def time(self, now: float) -> bool:
         """Send what is due; returns whether a frame was."""
-        sent = self._playout.frames_sent
-        for item in self._playout.poll(now):
-            if isinstance(item, Frame):
-                self._work.mark("first_frame", now)
-                self._work.hops_ms["last_frame"] = self._work.since_ms(now)
-                self._work.out.append(SendFrame(item.opus, item.timestamp_ms))
-            else:
-                most = self._work.settings.downlink.max_text_chars
-                session = self._work.turn.session
-                self._work.text(outbound.sentence_start(session, item.text, most))
-        self._pump(now)
-        return self._playout.frames_sent > sent
+        self._recall.time(now)
+        return self._speaking.time(now)
 
     def heard_by(self, now: float) -> bool:
         """Whether all of it was heard, the margin for slow devices included."""
-        finished = self._playout.finished_at()
-        return finished is not None and now >= finished
-
-    @property
-    def all_sent(self) -> bool:
-        """Whether nothing of it is left to be sent."""
-        return self.frames_sent > 0 and self._playout.finished_at() is not None
+        return self._speaking.heard_by(now)
 
     def stop(self, now: float) -> None:
         """Nothing more is sent but, if the device was told to speak, the end of that."""
         self._work.cancel()
-        self._playout.clear()
-        if self.begun:
-            self._work.mark("stop", now)
-            self._work.text(outbound.tts_stop(self._work.turn.session))
+        self._recall.stop(now)
+        self._speaking.stop(now)
 
     # --- what became of it ---
 
     @property
-    def frames_sent(self) -> int:
-        return self._playout.frames_sent
+    def begun(self) -> bool:
+        """Whether `tts start` was sent."""
+        return self._speaking.begun
+
+    @property
+    def all_sent(self) -> bool:
+        """Whether nothing of it is left to be sent."""
+        return self._speaking.all_sent
+
+    @property
+    def sent(self) -> Sent:
+        """How much the device has of it."""
+        return self._speaking.sent
+
+    def state(self, heard: str) -> AnswerState:
+        """What a successor needs to go on with it."""
+        speaking = self._speaking
+        return AnswerState(
+            heard,
+            tuple(speaking.clauses),
+            tuple(sorted(speaking.phrase_numbers)),
+            speaking.complete,
+            self._emotion,
+            speaking.voice,
+        )
 
     def said(self, *, phrases: bool = True) -> str:
         """What the user has heard, by whole clauses; `phrases`: ready-made ones too."""
-        begun = self._playout.begun_clauses()
-        return joined(
-            clause
-            for number, clause in enumerate(self._clauses)
-            if number in begun and (phrases or number not in self._phrase_numbers)
-        )
+        return self._speaking.said(phrases=phrases)

@@ -115,6 +115,20 @@ class Attention:
             self._stop_by = now + self._listening.late_frames_ms / 1000
             self._end_if_silent()
 
+    def end(self, reason: str) -> None:
+        """The utterance is over, as somebody else has decided."""
+        if self.armed:
+            self._end(reason)
+
+    @property
+    def stopping(self) -> bool:
+        """`listen stop` came; the last frames are waited for."""
+        return self._stop_by is not None
+
+    def resume(self, now: float) -> None:
+        """The packets of another session were heard again; what follows comes now."""
+        self._ears.resume(now)
+
     def partial(self, text: str) -> None:
         """The utterance as it is understood by now."""
         self._endpointer.partial(text)

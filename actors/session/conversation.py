@@ -18,12 +18,19 @@ from typing import Any
 from actors.effects import CloseConnection, Effect, Note
 from actors.session.attention import Attention, BargedIn, Began, Ended, Grew
 from actors.session.channel import Channel, Wish
-from actors.session.checkpoint import SessionState
+from actors.session.checkpoint import HEARD_BYTES, Sent, SessionState
+from actors.session.ring import PacketRing
 from actors.session.turn import Stage, Turn
 from actors.session.turns import Turns
 from actors.session.words import is_one_of
 from actors.wire.inbound import Abort, Detected, ListenStarted, Mode
 from cfg.model import Settings
+
+#: Of what was heard before an utterance, so much is kept: more than any pre-roll.
+KEPT_S = 1.5
+
+#: Phases in which speech waits for its answer.
+_UNANSWERED = ("hearing", "thinking")
 
 
 class Conversation:
@@ -40,6 +47,7 @@ class Conversation:
         phrases: Mapping[str, tuple[bytes, ...]],
         now: float,
         wall_s: float = 0.0,
+        heard: PacketRing | None = None,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -49,7 +57,7 @@ class Conversation:
         self.attention.manual = state.mode == "manual"
         self.closing = False
         self._channel = Channel(settings, state, self.out, now, wall_s)
-        self._lost_speech = False
+        self._heard = heard or PacketRing(bytearray(HEARD_BYTES), 0, HEARD_BYTES)
         self._draining = False
         self._drain_by: float | None = None
         self._active_at = now
@@ -96,14 +104,12 @@ class Conversation:
         if turn is not None and answering and mode != "manual" and not turn.close_after:
             return  # it follows a wake word; the answer goes on
         self.turns.drop(now, "listen start")
-        self._lost_speech = False
         self.attention.arm(now)
 
     def _detected(self, text: str, now: float) -> None:
         if not text.strip():
             return
         self._active_at = now
-        self._lost_speech = False
         dialogue = self.settings.dialogue
         armed = self.attention.armed
         wake_word = is_one_of(text, dialogue.wake_words)
@@ -118,7 +124,6 @@ class Conversation:
 
     def _abort(self, reason: str, now: float) -> None:
         self._active_at = now
-        self._lost_speech = False
         turn, armed = self.turn, self.attention.armed
         speaking = turn is not None and turn.tts_started
         self.turns.drop(now, reason or "abort")
@@ -137,6 +142,8 @@ class Conversation:
         problem = self.attention.packet(packet, now, overhear=self._overhearing)
         if problem:
             self._note("warning", "packet dropped", problem=problem, bytes=len(packet))
+        else:
+            self._heard.append(now, packet)
         self._facts(now)
         if self.turn is None and self.state.mode != "manual" and self.attention.is_deaf:
             self._note("warning", "listens without being told: the device sends speech")
@@ -156,7 +163,7 @@ class Conversation:
         while (fact := self.attention.next_fact(now)) is not None:
             turn = self.turn
             if isinstance(fact, Began):
-                self.turns.begin(now).hear(fact.pcm, now)
+                self._begin_hearing(fact.pcm, now)
             elif isinstance(fact, Ended):
                 self._utterance_ended(fact, now)
             elif isinstance(fact, BargedIn):
@@ -176,14 +183,14 @@ class Conversation:
         words, speech = self.turn.unanswered() if self.turn is not None else ("", b"")
         self.turns.drop(now, "barge-in")
         self.attention.continues(speech)
-        self.turns.begin(now, words).hear(speech + pcm, now)
+        self._begin_hearing(speech + pcm, now, words)
+
+    def _begin_hearing(self, pcm: bytes, now: float, carried: str = "") -> None:
+        self.state.carried = carried
+        self.turns.begin(now, carried).hear(pcm, now)
 
     def _utterance_ended(self, ended: Ended, now: float) -> None:
         self._note("debug", "utterance ended", reason=ended.reason)
-        if self._lost_speech:
-            self._lost_speech = False
-            self._apologise(now)
-            return
         if self.turn is None and self.state.mode == "manual":
             self.turns.begin(now)
         turn = self.turn
@@ -249,16 +256,46 @@ class Conversation:
     def recover(self, now: float) -> None:
         """Go on where a previous session ended: the device must leave *speaking*."""
         self._channel.resume()
-        phase = self.state.phase
-        if phase == "hearing" and self.state.mode == "manual":
-            self._lost_speech = True
-            self.attention.arm(now)
-        elif phase in ("hearing", "thinking", "speaking"):
+        state = self.state
+        if state.phase in _UNANSWERED:
+            self._hear_again(now)
+        elif state.phase == "speaking" and state.answer is not None:
+            self.turns.begin(now).resume(state.answer, state.sent, now)
+        elif state.phase == "speaking":
             self._apologise(now)
         else:
             self._channel.tts_stop()  # its last act may have been lost
-            if phase == "listening" or (phase == "spoken" and self.state.mode == "realtime"):
+            if state.phase == "listening":
+                self._hear_again(now)
+            elif state.phase == "spoken" and state.mode == "realtime":
                 self.attention.arm(now)
+
+    def _hear_again(self, now: float) -> None:
+        """What the device said to the session before this one is heard from its beginning."""
+        carried, over = self.state.carried, self.state.phase == "thinking"
+        packets = list(self._heard)
+        self.attention.arm(now)
+        # Where it paused was judged before, by more than its silence.
+        self.attention.manual = True
+        for at, packet in packets:
+            self.attention.packet(packet, at, overhear=False)
+            while (fact := self.attention.next_fact(now)) is not None:
+                if isinstance(fact, Began):
+                    self._begin_hearing(fact.pcm, now, carried)
+                elif isinstance(fact, Grew) and self.turn is not None:
+                    self.turn.hear(fact.pcm, now)
+                elif isinstance(fact, Ended):  # too long
+                    self._utterance_ended(fact, now)
+        self.attention.manual = self.state.mode == "manual"
+        self.attention.resume(now)
+        self._note("info", "heard again", packets=len(packets), phase=self.state.phase)
+        if over:
+            self.attention.end("taken over")
+        elif self.state.stopping:
+            self.attention.stop(now)
+        self._facts(now)
+        if over and self.turn is None:
+            self._apologise(now)
 
     def drain(self, now: float, deadline_s: float) -> None:
         """Finish the turn, then close; at the deadline close all the same."""
@@ -284,8 +321,20 @@ class Conversation:
             self.attention.disarm()  # its recogniser was lost: what follows is not heard
         if self._draining and self.turn is None:
             self._close(1001, "server stops", now)
-        armed = self.state.listening = self.attention.armed
-        self.state.phase = self.turns.phase or ("listening" if armed else "idle")
+        self._describe(now)
+
+    def _describe(self, now: float) -> None:
+        """Keep the state such that a successor can go on from here."""
+        state, turn, armed = self.state, self.turn, self.attention.armed
+        before, phase = state.phase, self.turns.phase or ("listening" if armed else "idle")
+        state.listening, state.phase = armed, phase
+        state.stopping = self.attention.stopping
+        state.answer = turn.state if turn is not None else None
+        state.sent = turn.sent if turn is not None else Sent()
+        if before in _UNANSWERED and phase not in _UNANSWERED:
+            self._heard.clear()  # it is answered, or was nothing
+        elif phase not in _UNANSWERED:
+            self._heard.trim(now - KEPT_S)
 
     def _ended(self, turn: Turn, now: float) -> None:
         if turn.outcome != "void":

@@ -144,6 +144,10 @@ class Ears:
         self._uplink.reset(keep_preroll=fresh)
         self._clear()
 
+    def resume(self, now: float) -> None:
+        """What was heard so far was heard by another; the stream goes on now."""
+        self._packet_at = self._gap_from = now
+
     def forget(self) -> None:
         """The wake word is no part of what follows."""
         self._uplink.reset(keep_preroll=False)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actors.audio.pacing import Pacer
+from actors.session.checkpoint import Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Playout:
         self._frames_waiting = 0
         self._sent_of: dict[int, int] = {}
         self._sent = 0
+        self._at_clause = 0
         self._not_before = 0.0
         self._begun = False
         self._complete = False
@@ -48,8 +50,17 @@ class Playout:
         """Nothing leaves before this time: the device needs it to enter *speaking*."""
         self._not_before = not_before
 
+    def resume(self, sent: Sent) -> None:
+        """So much was sent by somebody before: it is not sent again."""
+        self._sent, self._at_clause = sent.frames, sent.clause
+        if sent.frames:
+            self._sent_of = dict.fromkeys(range(sent.clause), 1)
+            self._sent_of[sent.clause] = sent.frames_of_clause
+
     def subtitle(self, clause: int, text: str) -> None:
-        self._queue.append(Subtitle(clause, text))
+        """What the next frames of this clause say; not told again in its middle."""
+        if clause not in self._sent_of:
+            self._queue.append(Subtitle(clause, text))
 
     def frames(self, clause: int, packets: Sequence[bytes]) -> None:
         self._queue.extend(Frame(clause, packet) for packet in packets)
@@ -104,6 +115,7 @@ class Playout:
                 item = Frame(item.clause, item.opus, self._sent * self._frame_ms)
                 room -= 1
                 self._sent += 1
+                self._at_clause = item.clause
                 self._sent_of[item.clause] = self._sent_of.get(item.clause, 0) + 1
                 self._frames_waiting -= 1
                 self._pacer.sent(1, now)
@@ -142,6 +154,11 @@ class Playout:
     @property
     def frames_sent(self) -> int:
         return self._sent
+
+    @property
+    def sent(self) -> Sent:
+        """Where it stands."""
+        return Sent(self._at_clause, self._sent_of.get(self._at_clause, 0), self._sent)
 
     def begun_clauses(self) -> set[int]:
         """Clauses of which at least one frame was sent."""

@@ -22,12 +22,14 @@ from actors.effects import (
     Note,
     SendFrame,
     SendText,
+    ToAnswers,
     ToRouter,
+    ToSounds,
     ToWorker,
     TurnEnded,
 )
 from actors.engine import EngineThread
-from actors.messages import Address, TurnRecord
+from actors.messages import Address, Directory, TurnRecord
 from actors.session.checkpoint import Checkpoint
 from actors.session.connection import BinaryMessage, Closed, DeviceConnection, TextMessage
 from actors.session.conversation import Conversation
@@ -40,7 +42,17 @@ CLOSE_LINGER_S = 1.0
 
 #: What of the state changes; whenever the dialogue grew, `turn` or `phase` has changed.
 _SCALARS = attrgetter(
-    "protocol_version", "hello", "mcp", "mode", "listening", "phase", "turn", "in_fragment"
+    "protocol_version",
+    "hello",
+    "mcp",
+    "mode",
+    "listening",
+    "phase",
+    "turn",
+    "in_fragment",
+    "carried",
+    "stopping",
+    "answer",
 )
 
 
@@ -54,7 +66,7 @@ class Serving:
         settings: Settings,
         phrases: Mapping[str, tuple[bytes, ...]],
         thread: EngineThread,
-        router: Callable[[], Address],
+        directory: Callable[[], Directory],
         recorded: Callable[[TurnRecord], None],
         ended: Callable[[str], None],
     ) -> None:
@@ -62,7 +74,7 @@ class Serving:
         self._store = store
         self._thread = thread
         self._loop = thread.loop
-        self._router = router
+        self._directory = directory
         self._recorded = recorded
         self._ended = ended
         self._checkpoint = Checkpoint(kept.checkpoint_fileno)
@@ -73,10 +85,13 @@ class Serving:
             kept.connection, self._checkpoint, settings.server.max_message_bytes
         )
         self._fileno = self._connection.fileno()
-        self._conversation = Conversation(settings, state, phrases, time.monotonic(), time.time())
+        self._conversation = Conversation(
+            settings, state, phrases, time.monotonic(), time.time(), self._checkpoint.heard
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
         self._saved: Any = None
+        self._saved_sent = state.sent
         self._over = False
         #: Why we have closed; until then empty.
         self._close_reason = ""
@@ -185,6 +200,9 @@ class Serving:
             self._checkpoint.save(self.state)
             # Saving may have dropped the oldest of the dialogue.
             self._saved = _SCALARS(self.state), self.state.dialogue[-2:]
+        if self.state.sent != self._saved_sent:
+            self._saved_sent = self.state.sent
+            self._checkpoint.save_sent(self.state.turn, self.state.sent)
 
     def _carry_out(self) -> None:
         conversation = self._conversation
@@ -202,9 +220,11 @@ class Serving:
         elif isinstance(effect, SendText):
             self._connection.send_text(effect.text)
         elif isinstance(effect, ToRouter):
-            router = self._router()
-            if router is not None:
-                self._thread.emit(router, effect.message)
+            self._to(self._directory().router, effect.message)
+        elif isinstance(effect, ToAnswers):
+            self._to(self._directory().answers, effect.message)
+        elif isinstance(effect, ToSounds):
+            self._to(self._directory().sounds, effect.message)
         elif isinstance(effect, ToWorker):
             self._thread.emit(effect.address, effect.message)
         elif isinstance(effect, TurnEnded):
@@ -213,6 +233,11 @@ class Serving:
             getattr(self._log, effect.level)(effect.event, turn=self.state.turn, **effect.members)
         else:
             self._close(effect)
+
+    def _to(self, address: Address | None, message: Any) -> None:
+        """Nobody there at the moment: whoever asks has a deadline."""
+        if address is not None:
+            self._thread.emit(address, message)
 
     def _record(self, record: TurnRecord) -> None:
         self._log.info(

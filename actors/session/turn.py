@@ -15,21 +15,29 @@ with a phrase; when nobody can even speak, from phrases kept ready as audio.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, get_args
 
 from actors.effects import Effect, TurnEnded
 from actors.messages import (
+    AnswerAwaited,
+    AnswerKnown,
+    AnswerUnknown,
     ClauseReady,
     FramesReady,
     Generated,
     Partial,
     Recognised,
+    SoundAwaited,
+    SoundKnown,
+    SoundUnknown,
     TurnId,
     TurnRecord,
 )
-from actors.session.answer import Answer
+from actors.session.answer import Answer, Messages
+from actors.session.checkpoint import AnswerState, Sent
+from actors.session.recall import Scope
 from actors.session.recognition import Recognition
 from actors.session.words import is_one_of, joined
 from actors.session.work import LeaseNews, TurnWork
@@ -59,6 +67,8 @@ class Setting:
     manual: bool
     history: tuple[tuple[str, str], ...] = ()
     phrases: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    #: For whom cached answers must have been made.
+    scope: Scope = ("", "", "", "")
     #: Words of an unanswered turn that this one continues.
     carried: str = ""
 
@@ -77,7 +87,7 @@ class Turn:
         self._out = out
         self._work = TurnWork(turn, setting.settings, out, now)
         self._recognition = Recognition(self._work, self._gave_up)
-        self._answer = Answer(self._work, setting.phrases, self._gave_up)
+        self._answer = Answer(self._work, setting.phrases, setting.scope, self._gave_up)
         self._patience_s = setting.settings.deadlines.turn_s
         self._until = now + self._patience_s
         self._reason = ""
@@ -115,7 +125,7 @@ class Turn:
         """(words, speech) of which no answer was heard yet: the next turn continues them."""
         if self.stage in (Stage.HEARING, Stage.RECOGNISING):
             return self._setting.carried, self._recognition.speech()
-        return ("", b"") if self._answer.frames_sent else (self.heard[-MAX_CARRIED_CHARS:], b"")
+        return ("", b"") if self._answer.sent.frames else (self.heard[-MAX_CARRIED_CHARS:], b"")
 
     @property
     def can_continue(self) -> bool:
@@ -150,9 +160,12 @@ class Turn:
             self.say(self._dialogue.goodbye, now)
             return
         self.stage = Stage.ANSWERING
+        self._answer.ask(self._messages(), now)
+
+    def _messages(self) -> Messages:
         question = ("user", self.heard)
         system = ("system", self._dialogue.system_prompt)
-        self._answer.ask((system, *self._setting.history, question), now)
+        return (system, *self._setting.history, question)
 
     def say(self, phrase: str, now: float, verdict: str = "answered", reason: str = "") -> None:
         """Answer with this phrase instead of a model's words."""
@@ -160,6 +173,30 @@ class Turn:
         self.stage = Stage.ANSWERING
         self._recognition.stop()
         self._answer.say(phrase, now)
+
+    def resume(self, state: AnswerState, sent: Sent, now: float) -> None:
+        """Go on with an answer whose session died: nothing is said twice."""
+        self.heard, self.close_after = state.heard, state.close_after
+        self._verdict, self._reason = state.verdict, state.reason or "its session was replaced"
+        self.stage = Stage.ANSWERING
+        self._answer.resume(state, sent, self._messages(), now)
+
+    @property
+    def state(self) -> AnswerState | None:
+        """What a successor needs to go on; None while nothing is answered."""
+        if self.stage is not Stage.ANSWERING:
+            return None
+        return replace(
+            self._answer.state(self.heard),
+            verdict=self._verdict,
+            reason=self._reason,
+            close_after=self.close_after,
+        )
+
+    @property
+    def sent(self) -> Sent:
+        """How much of the answer the device has."""
+        return self._answer.sent
 
     # --- messages ---
 
@@ -177,6 +214,10 @@ class Turn:
             self._answer.generation(message, now)
         elif isinstance(message, FramesReady):
             self._answer.synthesis(message, now)
+        elif isinstance(message, AnswerKnown | AnswerUnknown | AnswerAwaited):
+            self._answer.recalled(message, now)
+        elif isinstance(message, SoundKnown | SoundUnknown | SoundAwaited):
+            self._answer.sound(message, now)
 
     # --- time ---
 
@@ -195,7 +236,7 @@ class Turn:
             self._until = now + self._patience_s  # it is being heard
         self._work.time(now)
         if self._is(Stage.ANSWERING) and self._answer.heard_by(now):
-            if self._answer.frames_sent == 0 and self._verdict == "answered":
+            if self._answer.sent.frames == 0 and self._verdict == "answered":
                 self.fail("the voice gave no audio", now)
             else:
                 self._end(self._verdict, now)
@@ -231,7 +272,6 @@ class Turn:
     def _end(self, outcome: str, now: float) -> None:
         self.stage = Stage.ENDED
         self.outcome = outcome
-        self._work.cancel()
         self._answer.stop(now)
         record = TurnRecord(
             self.id,

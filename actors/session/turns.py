@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from actors.effects import Effect
 from actors.messages import TurnId
 from actors.session.checkpoint import SessionState
+from actors.session.scope import scope_of
 from actors.session.turn import Setting, Stage, Turn
 from cfg.model import Settings
 
@@ -32,6 +33,7 @@ class Turns:
         self.current: Turn | None = None
         self.phrases = phrases
         self._settings = settings
+        self._scope = scope_of(settings)
         self._state = state
         self._out = out
 
@@ -46,6 +48,7 @@ class Turns:
             state.mode == "manual",
             tuple((role, text) for role, text in state.dialogue),
             self.phrases,
+            self._scope,
             carried,
         )
         self.current = Turn(TurnId(state.session_id, state.turn), setting, self._out, now)

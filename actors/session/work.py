@@ -51,6 +51,10 @@ class TurnWork:
 
     # --- jobs ---
 
+    def next_number(self) -> int:
+        """A number that no other job or question of this turn has."""
+        return next(self._numbers)
+
     def job(
         self, kind: Kind, work: Callable[[int], list[Any]], gave_up: GaveUp, prefer: str = ""
     ) -> LeasedJob:

@@ -26,15 +26,18 @@ from actors.effects import (
     Note,
     SendFrame,
     SendText,
+    ToAnswers,
     ToRouter,
+    ToSounds,
     ToWorker,
     TurnEnded,
 )
 from actors.messages import (
     TurnRecord,
 )
-from actors.session.checkpoint import SessionState
+from actors.session.checkpoint import HEARD_BYTES, SessionState
 from actors.session.conversation import Conversation
+from actors.session.ring import PacketRing
 from actors.wire.frames import encode_frame
 from cfg.model import Dialogue, Settings
 from tests.session.scripted import Script, Wire, packets
@@ -62,13 +65,16 @@ class World(Staff):
         phrases: Mapping[str, tuple[bytes, ...]] | None = None,
         now: float = 1000.0,
         wall_s: float = 0.0,
+        memory: bytearray | None = None,
     ) -> None:
         super().__init__(script or Script())
         self.now = now
         self.settings = settings or Settings()
         self.state = state or SessionState(device_id="02:00:00:00:00:01", session_id="s1")
+        self.memory = memory or bytearray(HEARD_BYTES)
+        ring = PacketRing(self.memory, 0, HEARD_BYTES)
         self.conversation = Conversation(
-            self.settings, self.state, phrases or {}, now, wall_s=wall_s
+            self.settings, self.state, phrases or {}, now, wall_s=wall_s, heard=ring
         )
         self.wire = Wire()
         self.records: list[TurnRecord] = []
@@ -132,6 +138,7 @@ class World(Staff):
             copy.deepcopy(self.state),
             self.conversation.turns.phrases,
             self.now,
+            memory=bytearray(self.memory),
         )
         new.wire.speaking = new.wire.was_speaking = self.wire.speaking
         new._first_turn = self.state.turn + 1
@@ -158,6 +165,10 @@ class World(Staff):
             self.wire.frame(self.now, effect)
         elif isinstance(effect, ToRouter):
             self.ask_router(effect.message)
+        elif isinstance(effect, ToAnswers):
+            self.ask_answers(effect.message)
+        elif isinstance(effect, ToSounds):
+            self.ask_sounds(effect.message)
         elif isinstance(effect, ToWorker):
             self.ask_worker(effect.message)
         elif isinstance(effect, TurnEnded):

@@ -60,6 +60,9 @@ class Script:
     llm: list[Plan] = field(default_factory=list)
     tts: list[Plan] = field(default_factory=list)
     otherwise: dict[str, Plan] = field(default_factory=dict)
+    #: What the caches know: clauses by question, packets by clause; None: they are silent.
+    answers: dict[str, tuple[str, ...]] | None = field(default_factory=dict)
+    sounds: dict[str, tuple[bytes, ...]] | None = field(default_factory=dict)
     asr_s: float = 0.02
     llm_s: float = 0.03
     tts_s: float = 0.02

@@ -7,19 +7,27 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.messages import (
+    AnswerKnown,
+    AnswerUnknown,
+    AskAnswer,
     Busy,
     Cancel,
     ClauseReady,
     FramesReady,
     Generate,
     Generated,
+    KeepSound,
+    LearnAnswer,
     Lease,
     Leased,
     LeaseLost,
     Partial,
+    RecallSound,
     Recognise,
     Recognised,
     Release,
+    SoundKnown,
+    SoundUnknown,
     SpeechChunk,
     SpeechEnded,
     Synthesise,
@@ -38,6 +46,10 @@ class Staff:
         self.all_jobs: list[Job] = []
         self.generates: list[Generate] = []
         self.synthesised: list[Synthesise] = []
+        self.questions: list[AskAnswer] = []
+        self.learned: list[LearnAnswer] = []
+        self.recalled: list[RecallSound] = []
+        self.kept: list[KeepSound] = []
         self._lease_count = itertools.count()
 
     def at(self, delay_s: float, act: Callable[[], None]) -> None:
@@ -91,6 +103,35 @@ class Staff:
         if self.leases[key] == "held":
             self.leases[key] = "lost"
             self.deliver(LeaseLost(lease.kind, lease.request, lease.turn, "worker", "killed"))
+
+    # --- the caches ---
+
+    def ask_answers(self, message: AskAnswer | LearnAnswer) -> None:
+        if isinstance(message, LearnAnswer):
+            self.learned.append(message)
+            return
+        self.questions.append(message)
+        if self.script.answers is None:
+            return
+        turn, request = message.turn, message.request
+        clauses = self.script.answers.get(message.question)
+        reply: Any = AnswerUnknown(turn, request, "unknown", learnable=True)
+        if clauses is not None:
+            reply = AnswerKnown(turn, request, clauses, "happy", "exact")
+        self.at(0.001, lambda: self.deliver(reply))
+
+    def ask_sounds(self, message: RecallSound | KeepSound) -> None:
+        if isinstance(message, KeepSound):
+            self.kept.append(message)
+            return
+        self.recalled.append(message)
+        if self.script.sounds is None:
+            return
+        frames = self.script.sounds.get(message.text)
+        reply: Any = SoundUnknown(message.turn, message.request)
+        if frames is not None:
+            reply = SoundKnown(message.turn, message.request, "tts0", frames)
+        self.at(0.001, lambda: self.deliver(reply))
 
     # --- the workers ---
 

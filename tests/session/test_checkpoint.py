@@ -13,7 +13,9 @@ from actors.session.checkpoint import (
     FILE_BYTES,
     MAX_UNSENT_BYTES,
     STATE_SLOT_BYTES,
+    AnswerState,
     Checkpoint,
+    Sent,
     SessionState,
     create,
 )
@@ -51,6 +53,42 @@ def test_what_was_saved_is_loaded_by_another_process(fileno: int) -> None:
     assert again.load() == state
     assert again.load_unsent() == (0, b"")
     again.close()
+
+
+ANSWER = AnswerState("几点", ("三点。", "好。"), (1,), True, "happy", "espeak", "failed", "x", True)
+
+
+def test_a_turn_is_loaded_as_it_was_saved(fileno: int) -> None:
+    checkpoint = Checkpoint(fileno)
+    state = SessionState("d", turn=7, phase="speaking", carried="和", stopping=True, answer=ANSWER)
+    checkpoint.save(state)
+    checkpoint.save_sent(7, Sent(1, 12, 40))
+    checkpoint.heard.append(3.5, b"opus")
+    checkpoint.close()
+    again = Checkpoint(fileno)
+    loaded = again.load()
+    assert loaded.answer == ANSWER
+    assert (loaded.carried, loaded.stopping, loaded.sent) == ("和", True, Sent(1, 12, 40))
+    assert list(again.heard) == [(3.5, b"opus")]
+    again.close()
+
+
+def test_what_was_sent_of_another_turn_does_not_count(fileno: int) -> None:
+    checkpoint = Checkpoint(fileno)
+    checkpoint.save(SessionState("d", turn=8))
+    checkpoint.save_sent(7, Sent(1, 12, 40))
+    assert checkpoint.load().sent == Sent()
+    checkpoint.close()
+
+
+def test_an_answer_that_does_not_fit_goes_last(fileno: int) -> None:
+    checkpoint = Checkpoint(fileno)
+    long = AnswerState("问", tuple(f"第{n}句很长的话。" for n in range(2000)))
+    state = SessionState("d", turn=3, dialogue=[["user", "早"], ["assistant", "早"]], answer=long)
+    checkpoint.save(state)
+    loaded = checkpoint.load()
+    assert (loaded.turn, loaded.dialogue, loaded.answer) == (3, [], None)
+    checkpoint.close()
 
 
 def test_an_empty_file_holds_a_fresh_state() -> None:

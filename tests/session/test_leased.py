@@ -102,7 +102,7 @@ def test_a_router_that_stays_silent_is_given_up() -> None:
         now = due
         desk.job.time(now)
     assert desk.given_up == [("the router did not answer", True, now)]
-    assert 11.0 <= now <= 11.0 + ASK_AGAIN_S
+    assert 10.0 + REPLACEMENT_S <= now <= 10.0 + REPLACEMENT_S + ASK_AGAIN_S
     asked = desk.taken()
     leases = [m for m in asked if isinstance(m, Lease)]
     assert [m.request for m in asked if isinstance(m, Release)] == [m.request for m in leases]
@@ -112,8 +112,22 @@ def test_little_patience_is_kept() -> None:
     desk = Desk(Patience(0.05, 3.0, 2.0))
     desk.job.start(10.0)
     assert desk.job.deadline() == 10.05
-    desk.job.time(10.05)
+    (lease,) = desk.taken()
+    desk.job.busy(Busy("tts", lease.request, TURN, "full"), 10.05)
     assert desk.given_up
+
+
+def test_where_nobody_is_left_a_replacement_is_waited_for() -> None:
+    desk, now = Desk(Patience(0.05, 3.0, 2.0)), 10.0
+    desk.job.start(now)
+    while not desk.given_up:
+        (lease,) = desk.taken()
+        desk.job.busy(Busy("tts", lease.request, TURN, "none"), now)
+        due = desk.job.deadline()
+        if due is not None:
+            now = due
+            desk.job.time(now)
+    assert now == 10.0 + REPLACEMENT_S
 
 
 def test_a_failure_is_blamed_on_the_engine_and_tried_elsewhere() -> None:

@@ -103,6 +103,8 @@ class Server:
         wanted = dict(settings or {})
         # No test fetches a model from the network.
         wanted.setdefault("asr", [{"kind": "vosk", "model": "tiny"}])
+        # Every server begins with empty caches, and leaves the user's own alone.
+        wanted.setdefault("storage", {"folder": str(folder / f"cache-{self.device_port}")})
         wanted["server"] = mine | dict(wanted.get("server", {}))
         self.config = folder / f"server-{self.device_port}.toml"
         self.config.write_text(as_toml(wanted), encoding="utf-8")

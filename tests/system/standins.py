@@ -16,6 +16,11 @@ FALLBACK: dict[str, list[dict[str, Any]]] = {
     "llm": [{"kind": "rules", "weight": 0}],
     "tts": [{"kind": "espeak", "weight": 0}],
 }
+#: For tests of models and voices: what was said before would need neither.
+NO_CACHES: dict[str, dict[str, Any]] = {
+    "answer_cache": {"enabled": False},
+    "sound_cache": {"enabled": False},
+}
 EMBEDDED = {"asr": "vosk", "llm": "rules", "tts": "espeak"}
 
 

@@ -14,7 +14,7 @@ import pytest
 from sim.result import TurnResult
 from tests.system.conftest import Start
 from tests.system.server import Server
-from tests.system.standins import StandIns
+from tests.system.standins import NO_CACHES, StandIns
 from tests.system.talker import SUM, Question, Talker, talker
 from tests.system.waiting import eventually
 
@@ -31,6 +31,7 @@ def server(start_for_module: Start, _stand_ins: StandIns) -> Server:
             "asr": [{"kind": "vosk", "model": "tiny"}],
             "llm": [_stand_ins.ollama_llm()],
             "tts": [_stand_ins.openai_tts()],
+            **NO_CACHES,
         }
     )
 
