@@ -5,6 +5,7 @@
           ├─ pool llm ── llm/<engine>-<n> …
           ├─ pool tts ── tts/<engine>-<n> …
           ├─ console
+          ├─ sounds
           ├─ phrasebook
           └─ acceptor ── session-<n> …
 
@@ -22,6 +23,7 @@ from dataclasses import replace
 from actors import log
 from actors.base import BaseActor, handles
 from actors.cache.phrasebook import Phrasebook
+from actors.cache.speech import SpeechCache
 from actors.console.actor import Console
 from actors.descriptors import DescriptorStore, StoreError
 from actors.messages import Address, Directory, Drain, Drained, PoolDown, SessionsDown, Start
@@ -37,6 +39,7 @@ TREE: tuple[tuple[str, type[BaseActor], str | None], ...] = (
     ("pool llm", Pool, "llm"),
     ("pool tts", Pool, "tts"),
     ("console", Console, None),
+    ("sounds", SpeechCache, None),
     ("phrasebook", Phrasebook, None),
     ("acceptor", Acceptor, None),
 )
@@ -92,6 +95,7 @@ class Root(Supervisor):
             acceptor=address("acceptor"),
             console=address("console"),
             root=self.myAddress,
+            sounds=address("sounds"),
             pools=pools,
         )
 

@@ -91,6 +91,14 @@ class Kept:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class TierSize:
+    """How full a tier is."""
+
+    entries: int = 0
+    bytes: int = 0
+
+
 def renew_due(expires: float, ttl_s: float, now: float) -> bool:
     """Whether a sound that was asked for now shall live on from now."""
     return expires - now < ttl_s * (1 - _RENEW_AFTER_SHARE)

@@ -1,20 +1,15 @@
-"""The store of ready speech: keys, bounds, life time, damage, crashes."""
+"""Ready speech: what is one sound, how it is packed, and what memory holds of it."""
 
 from __future__ import annotations
-
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.cache.sounds import MAX_ENTRY_BYTES, Sound, SoundStore, pack, unpack
+from actors.cache import plausible
+from actors.cache.sounds import MAX_ENTRY_BYTES, MemoryTier, Sound, pack, renew_due, unpack
+from actors.cache.voices import label, speakers, voice_of
+from cfg.model import EdgeTts, EspeakTts, OpenAiTts, Settings
 
 HOUR = 3600.0
 
@@ -27,33 +22,46 @@ class Clock:
         return self.now
 
 
-def sound(text: str, voice: str = "espeak/cmn") -> Sound:
-    return Sound(text, voice, 24000, 60, 24000)
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def memory(clock: Clock) -> SoundStore:
-    return SoundStore(None, disk_bytes=0, memory_bytes=1000, ttl_s=4 * HOUR, clock=clock)
+def memory(clock: Clock) -> MemoryTier:
+    return MemoryTier(1000, 4 * HOUR, clock)
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SoundStore]:
-    store = open_disk(tmp_path)
-    yield store
-    store.close()
+def key(text: str, voice: str = "espeak/cmn") -> str:
+    return Sound(text, voice, 24000, 60, 24000).key()
 
 
-def open_disk(folder: Path, memory_bytes: int = 0) -> SoundStore:
-    import time
+# --- keys ---
 
-    return SoundStore(
-        folder, disk_bytes=300_000, memory_bytes=memory_bytes, ttl_s=HOUR, clock=time.time
-    )
+
+def test_marks_and_width_at_the_end_do_not_make_another_sound() -> None:
+    assert key("你好。") == key("你好") == key(" 你好！") == key("你好，") == key("“你好”"[1:3])
+    assert key("ＡＢＣ，１２") == key("ABC,12")
+
+
+def test_what_sounds_different_has_another_key() -> None:
+    keys = {
+        key("你好"),
+        key("你好？"),
+        key("你好吗"),
+        key("IT"),
+        key("it"),
+        key("x²"),
+        key("x2"),
+        key("你好", "edge/xiaoxiao"),
+        Sound("你好", "espeak/cmn", 16000, 60, 24000).key(),
+        Sound("你好", "espeak/cmn", 24000, 20, 24000).key(),
+        Sound("你好", "espeak/cmn", 24000, 60, 16000).key(),
+    }
+    assert len(keys) == 11
+
+
+# --- packing ---
 
 
 @given(st.lists(st.binary(max_size=300), max_size=40))
@@ -76,106 +84,126 @@ def test_any_bytes_can_be_looked_at(value: bytes) -> None:
     assert found is None or pack(found) == value
 
 
-def test_marks_and_width_at_the_end_do_not_make_another_sound() -> None:
-    assert sound("你好。").key() == sound("你好").key() == sound(" 你好！").key()
+# --- memory ---
 
 
-def test_a_question_sounds_different_and_so_does_another_voice_or_rate() -> None:
-    keys = {
-        sound("你好").key(),
-        sound("你好？").key(),
-        sound("你好", "edge/xiaoxiao").key(),
-        Sound("你好", "espeak/cmn", 16000, 60, 24000).key(),
-        Sound("你好", "espeak/cmn", 24000, 20, 24000).key(),
-    }
-    assert len(keys) == 5
+def test_a_kept_sound_is_found_until_it_is_too_old(memory: MemoryTier, clock: Clock) -> None:
+    memory.keep("a", b"abc")
+    held = memory.find("a")
+    assert held is not None
+    assert held.value == b"abc"
+    clock.now += 4 * HOUR
+    assert "a" not in memory
+    assert memory.find("a") is None
+    assert memory.bytes == 0
 
 
-def test_a_kept_sound_is_found_until_it_is_too_old(memory: SoundStore, clock: Clock) -> None:
-    memory.keep(sound("你好"), [b"abc"])
-    assert memory.find(sound("你好。")) == (b"abc",)
-    clock.now += 4 * HOUR + 1
-    assert memory.find(sound("你好")) is None
-
-
-def test_what_is_asked_for_near_its_end_lives_on(memory: SoundStore, clock: Clock) -> None:
-    memory.keep(sound("你好"), [b"abc"])
+def test_what_is_asked_for_lives_on(memory: MemoryTier, clock: Clock) -> None:
+    memory.keep("a", b"abc")
+    assert memory.renew("a") is None  # it is new
     for _ in range(5):
         clock.now += 3.5 * HOUR
-        assert memory.find(sound("你好")) == (b"abc",)
+        assert memory.find("a") is not None
+        assert memory.renew("a") == b"abc"
 
 
-def test_memory_is_bounded_and_the_least_used_goes(memory: SoundStore) -> None:
+def test_what_comes_from_elsewhere_keeps_its_age(memory: MemoryTier, clock: Clock) -> None:
+    memory.keep("a", b"abc", clock.now + HOUR)
+    assert memory.renew("a") == b"abc"
+    assert renew_due(clock.now + HOUR, 4 * HOUR, clock.now)
+    assert not renew_due(clock.now + 3.5 * HOUR, 4 * HOUR, clock.now)
+
+
+def test_memory_is_bounded_and_the_least_used_goes(memory: MemoryTier) -> None:
     for number in range(12):
-        memory.keep(sound(f"第{number}"), [bytes(100)])
-        memory.find(sound("第0"))
-    assert memory.size()["memory_bytes"] <= 1000
-    assert memory.find(sound("第0")) is not None
-    assert memory.find(sound("第1")) is None
+        memory.keep(str(number), bytes(100))
+        assert memory.find("0") is not None
+    assert memory.bytes <= 1000
+    assert len(memory) == 10
+    assert memory.find("1") is None
 
 
-def test_nothing_and_too_much_are_not_kept(memory: SoundStore) -> None:
-    assert not memory.keep(sound("空"), [])
-    assert not memory.keep(sound("长"), [bytes(60000)] * (MAX_ENTRY_BYTES // 60000 + 1))
-    assert memory.find(sound("空")) is None
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 700)), max_size=30))
+def test_memory_counts_what_it_holds(kept: list[tuple[str, int]]) -> None:
+    memory = MemoryTier(1000, HOUR, lambda: 0.0)
+    for name, size in kept:
+        memory.keep(name, bytes(size))
+        held = [memory.find(each) for each in "abcdef"]
+        assert memory.bytes == sum(len(each.value) for each in held if each) <= 1000
+    memory.clear()
+    assert (len(memory), memory.bytes) == (0, 0)
 
 
-def test_the_disk_serves_after_a_restart(tmp_path: Path) -> None:
-    first = open_disk(tmp_path)
-    first.keep(sound("你好"), [b"abc", b"de"])
-    first.close()
-    second = open_disk(tmp_path)
-    assert second.find(sound("你好")) == (b"abc", b"de")
-    assert second.counts.disk_hits == 1
-    second.close()
+# --- voices ---
 
 
-def test_the_disk_is_bounded(disk: SoundStore) -> None:
-    for number in range(400):
-        disk.keep(sound(f"第{number}句"), [os.urandom(1000)] * 4)
-    # SQLite gives pages back late; diskcache culls ten entries a write above the limit.
-    assert disk.size()["disk_bytes"] < 600_000
-    assert disk.find(sound("第399句")) is not None
-    assert disk.find(sound("第0句")) is None
+SETTINGS = Settings.model_validate(
+    {
+        "tts": [
+            {"kind": "espeak", "weight": 0},
+            {"kind": "edge", "weight": 10, "name": "woman"},
+            {"kind": "openai", "weight": 90, "base_url": "http://one/v1"},
+        ]
+    }
+)
 
 
-def test_a_damaged_entry_is_dropped_not_played(tmp_path: Path) -> None:
-    store = open_disk(tmp_path)
-    store.keep(sound("你好"), [b"abcdef"])
-    with sqlite3.connect(tmp_path / "cache.db") as database:
-        database.execute("UPDATE Cache SET value = ?", (b"\x01garbage",))
-    database.close()
-    assert store.find(sound("你好")) is None
-    assert store.counts.damaged == 1
-    store.keep(sound("你好"), [b"abcdef"])
-    assert store.find(sound("你好")) == (b"abcdef",)
-    store.close()
+def test_the_largest_share_speaks_first_and_a_fallback_only_when_named() -> None:
+    assert speakers(SETTINGS) == ("openai", "woman")
+    assert speakers(SETTINGS, ("espeak", "nobody", "woman")) == ("espeak", "woman")
+    assert speakers(Settings(tts=(EspeakTts(weight=0),))) == ("espeak",)
 
 
-WRITER = """
-import sys, time
-from pathlib import Path
-from actors.cache.sounds import Sound, SoundStore
-store = SoundStore(Path(sys.argv[1]), disk_bytes=10**7, memory_bytes=0, ttl_s=3600, clock=time.time)
-number = 0
-while True:
-    store.keep(Sound(str(number), "v", 24000, 60, 24000), [bytes([number % 256]) * 500] * 20)
-    print(number, flush=True)
-    number += 1
-"""
+def test_everything_that_is_heard_makes_the_voice() -> None:
+    engines = [
+        EspeakTts(),
+        EspeakTts(voice="cmn+f2"),
+        EspeakTts(words_per_minute=120),
+        EspeakTts(pitch=60),
+        EdgeTts(kind="edge"),
+        EdgeTts(kind="edge", rate="+10%"),
+        EdgeTts(kind="edge", service_url="ws://x?"),
+        OpenAiTts(kind="openai", base_url="http://one/v1"),
+        OpenAiTts(kind="openai", base_url="http://two/v1"),
+        OpenAiTts(kind="openai", base_url="http://one/v1", model="other"),
+        OpenAiTts(kind="openai", base_url="http://one/v1", pcm_rate_hz=16000),
+    ]
+    voices = {voice_of(Settings(tts=(engine,)), label(engine)) for engine in engines}
+    assert len(voices) == len(engines)
 
 
-def test_a_writer_killed_in_mid_write_leaves_a_sound_store(tmp_path: Path) -> None:
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+def test_nothing_else_makes_another_voice_and_no_secret_is_in_it() -> None:
+    engine = OpenAiTts(kind="openai", base_url="http://one/v1")
+    other = OpenAiTts.model_validate(
+        engine.model_dump()
+        | {"name": "x", "weight": 3, "workers": 2, "slots": 9, "api_key": "hush"}
     )
-    assert writer.stdout is not None
-    written = [int(writer.stdout.readline()) for _ in range(50)]
-    writer.send_signal(signal.SIGKILL)
-    writer.wait(10)
-    writer.stdout.close()
-    store = open_disk(tmp_path)
-    for number in written:
-        found = store.find(Sound(str(number), "v", 24000, 60, 24000))
-        assert found == (bytes([number % 256]) * 500,) * 20
-    store.close()
+    voice = voice_of(Settings(tts=(other,)), "x")
+    assert voice == voice_of(Settings(tts=(engine,)), "openai")
+    assert "hush" not in voice
+    assert voice_of(Settings(), "nobody") == ""
+
+
+# --- what may be kept ---
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "size", "complaint"),
+    [
+        ("你好。", 10, 100, ""),
+        ("你好。", 0, 100, "not finished"),
+        ("你好。", 1, 100, "too short"),
+        ("你好。", 200, 100, "too long"),
+        ("今天天气很好，我们出去玩吧。", 3, 100, "too short"),
+        ("What a wonderful day it is.", 30, 100, ""),
+        ("，。", 10, 100, "no words"),
+        ("你好。", 10, 0, "a frame is empty"),
+        ("你好。", 10, 5000, "longer than 4000"),
+        ("好" * 100, 1000, 300, f"longer than {MAX_ENTRY_BYTES}"),
+    ],
+)
+def test_only_what_can_be_speech_of_the_text_is_kept(
+    text: str, count: int, size: int, complaint: str
+) -> None:
+    problem = plausible.problem(text, [bytes(size)] * count, 60)
+    assert (complaint in problem) if complaint else problem == ""
