@@ -9,8 +9,8 @@ room, slower while the host is busy, and no session ever waits for it.
 
 Receives: Start, Directory; Leased, Busy, LeaseLost (router); FramesReady, WorkFailed
 (tts workers); SoundKnown, SoundUnknown, SoundAwaited (sound cache). Sends: Lease, Release
-(router); Synthesise, Cancel (tts workers); RecallSound, KeepSound (sound cache); Phrases
-(acceptor).
+(router); Synthesise, Cancel (tts workers); RecallSound, KeepSound, SpokenAhead (sound
+cache); Phrases (acceptor).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any, Final
 
 from actors import log
 from actors.base import BaseActor, handles
-from actors.cache.ahead import PHRASEBOOK, Ahead, Item
+from actors.cache.ahead import PHRASEBOOK, Ahead, Item, SpokenAhead
 from actors.cache.bank import Bank, bank_of
 from actors.cache.voices import speakers
+from actors.cache.voicing import Voicing
 from actors.effects import Effect, Note, ToRouter, ToWorker
-from actors.leased import LeasedJob, Patience
 from actors.messages import (
     ActorReport,
     Address,
@@ -41,12 +41,10 @@ from actors.messages import (
     SoundKnown,
     SoundUnknown,
     Start,
-    Synthesise,
     Tick,
     TurnId,
     WorkFailed,
 )
-from actors.ordering import InOrder
 
 #: Nobody could speak: try again so much later, longer each time.
 RETRY_S: Final = (5.0, 300.0)
@@ -68,6 +66,9 @@ CACHE_START_S: Final = 2.0
 ROUND_SHARE: Final = 0.3
 ROUND_S: Final = 3600.0
 
+#: How often the cache is told how far it is.
+PROGRESS_S: Final = 2.0
+
 
 class Phrasebook(BaseActor):
     KIND = "phrasebook"
@@ -78,19 +79,18 @@ class Phrasebook(BaseActor):
         self.frames: dict[str, tuple[bytes, ...]] = {}
         self.ahead = Ahead((), (), ())
         self.problem = ""
-        #: What is being asked for or spoken, the request that asks, and the job that speaks.
+        #: What is being asked for or spoken, and the request that asks.
         self.item: Item | None = None
         self.request = 0
-        self.job: LeasedJob | None = None
+        self.voicing: Voicing
         self.out: list[Effect] = []
-        self._making: list[bytes] = []
-        self._pieces: InOrder[FramesReady] = InOrder()
         self._numbers = itertools.count(1)
         self._asks_until = 0.0
         self._failures = 0
         self._next_at = 0.0
         self._round_at = 0.0
         self._tick_at = 0.0
+        self._progress_at = 0.0
         self._told: Address | None = None
         self._cache: Address | None = None
 
@@ -113,6 +113,9 @@ class Phrasebook(BaseActor):
             bank.phrases(dialogue.language),
             speakers(self.settings),
         )
+        self.voicing = Voicing(
+            *(self.settings, self.turn, self._numbers, self.out, self._spoken, self._failed)
+        )
         self.ready()
         self._step(time.monotonic())
 
@@ -130,6 +133,7 @@ class Phrasebook(BaseActor):
         if self._cache is None:
             self.ahead.end_round()
             return
+        self._tell_progress(now)
         self.ahead.begin_round()
         life_s = self.settings.sound_cache.ttl_s
         self._round_at = now + min(ROUND_S, ROUND_SHARE * life_s)
@@ -175,9 +179,11 @@ class Phrasebook(BaseActor):
             self._tell()
         if not self.ahead.left and self.ahead.total:
             log.get().info("phrase bank ready", **self._progress())
+        if now >= self._progress_at or not self.ahead.left:
+            self._tell_progress(now)
 
     def _rest(self, seconds: float, now: float) -> None:
-        self.item, self.job, self._asks_until = None, None, 0.0
+        self.item, self._asks_until = None, 0.0
         self._next_at = now + seconds
         self._step(now)
 
@@ -208,30 +214,23 @@ class Phrasebook(BaseActor):
         item = self.item
         assert item is not None
         self._asks_until = 0.0
-        limits = self.settings.deadlines
-        patience = Patience(
-            limits.lease_ms / 1000, limits.first_audio_ms / 1000, limits.next_audio_ms / 1000
-        )
-        self.job = LeasedJob(
-            *("tts", self.turn, self._numbers, patience, self._work, self._gave_up, self.out),
-            prefer=item.engine,
-        )
-        self.job.ahead = not item.urgent
-        self.job.start(now)
+        self.voicing.begin(item.text, item.engine, now, ahead=not item.urgent)
         self._carry_out()
         self._watch_clock(now)
 
-    def _work(self, job: int) -> list[Any]:
-        assert self.job is not None
-        assert self.item is not None
-        self._making, self._pieces = [], InOrder()
-        if self.item.engine not in ("", self.job.engine):
-            return []  # another voice: `on_job_news` gives it back
-        downlink = self.settings.downlink
-        rate_hz, frame_ms = downlink.sample_rate_hz, downlink.frame_ms
-        return [Synthesise(self.turn, job, 0, self.item.text, rate_hz, frame_ms)]
+    @handles(Leased, Busy, LeaseLost, WorkFailed, FramesReady)
+    def on_voice(self, message: Any, sender: Address) -> None:
+        self.voicing.take(message, time.monotonic())
+        self._carry_out()
 
-    def _gave_up(self, reason: str, busy: bool, now: float) -> None:
+    def _spoken(self, engine: str, frames: tuple[bytes, ...], now: float) -> None:
+        assert self.item is not None
+        if self._cache is not None:
+            keep = KeepSound(self.turn, self.request, self.item.text, engine, frames)
+            self.send(self._cache, keep)
+        self._done(frames, now, warm=False)
+
+    def _failed(self, reason: str, busy: bool, now: float) -> None:
         item = self.item
         assert item is not None
         self.ahead.put_off(item, failed=not busy)
@@ -242,40 +241,6 @@ class Phrasebook(BaseActor):
         if not busy and not item.urgent:
             self._failures = min(self._failures + 1, 10)
         self._rest(wait_s, now)
-
-    @handles(Leased, Busy, LeaseLost, WorkFailed)
-    def on_job_news(self, message: Any, sender: Address) -> None:
-        job, now = self.job, time.monotonic()
-        if job is None:
-            return
-        news = {Leased: "leased", Busy: "busy", LeaseLost: "lost", WorkFailed: "failed"}
-        getattr(job, news[type(message)])(message, now)
-        item = self.item
-        if job is self.job and job.working and item and item.engine not in ("", job.engine):
-            job.cancel()
-            self._gave_up(f"{item.engine} does not serve", False, now)
-        self._carry_out()
-
-    @handles(FramesReady)
-    def on_frames(self, message: FramesReady, sender: Address) -> None:
-        now = time.monotonic()
-        if self.job is None or not self.job.is_mine(message.job):
-            return
-        self.job.progress(now)
-        for piece in self._pieces.push(message.sequence, message):
-            self._making += piece.frames
-            if piece.last:
-                self._spoken(self.job, now)
-                break
-        self._carry_out()
-
-    def _spoken(self, job: LeasedJob, now: float) -> None:
-        job.done(now)
-        assert self.item is not None
-        text, frames = self.item.text, tuple(self._making)
-        if self._cache is not None:
-            self.send(self._cache, KeepSound(self.turn, self.request, text, job.engine, frames))
-        self._done(frames, now, warm=False)
 
     # --- time ---
 
@@ -289,7 +254,7 @@ class Phrasebook(BaseActor):
     def _due(self, now: float) -> float | None:
         if self._asks_until:
             return self._asks_until
-        if self.job is not None:
+        if self.voicing.busy:
             return now + STEP_S
         if self.ahead.left and self.directory.router is not None:
             return max(self._next_at, now + STEP_S * self._cache_may_come(now))
@@ -301,8 +266,8 @@ class Phrasebook(BaseActor):
         self._tick_at = 0.0
         if self._asks_until and now >= self._asks_until:
             self._speak(now)  # it says nothing: go on without it
-        elif self.job is not None:
-            self.job.time(now)
+        else:
+            self.voicing.time(now)
             self._carry_out()
         self._step(now)
 
@@ -315,6 +280,12 @@ class Phrasebook(BaseActor):
         self._told = acceptor
         downlink = self.settings.downlink
         self.send(acceptor, Phrases(downlink.sample_rate_hz, downlink.frame_ms, dict(self.frames)))
+
+    def _tell_progress(self, now: float) -> None:
+        """The status asks the cache, and shows it there."""
+        self._progress_at = now + PROGRESS_S
+        if self._cache is not None:
+            self.send(self._cache, SpokenAhead(self._progress()))
 
     def _carry_out(self) -> None:
         effects, self.out[:] = list(self.out), []
@@ -336,12 +307,10 @@ class Phrasebook(BaseActor):
             "found": ahead.warm,
             "spoken": ahead.spoken,
             "failed": ahead.failed,
-        }
+        } | ({"problem": self.problem} if self.problem else {})
 
     def report(self) -> tuple[ActorReport, ...]:
         detail = self._progress()
-        if self.problem:
-            detail["problem"] = self.problem
         return (ActorReport(self.name, self.KIND, os.getpid(), self.state, detail=detail),)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.cache import phrasebook
-from actors.cache.ahead import Ahead, Item
+from actors.cache.ahead import Ahead, Item, SpokenAhead
 from actors.cache.phrasebook import Phrasebook
 from actors.messages import (
     Busy,
@@ -72,7 +72,7 @@ class Surroundings(Phrasebook):
         self.told: list[Phrases] = []
         self.room = True
         self.mute: set[str] = set()
-        self.leased_engine = ""
+        self.leased_engine = self.leased = ""
         self.held = 0
         self._inbox: list[tuple[Any, Any]] = []
 
@@ -118,7 +118,7 @@ class Surroundings(Phrasebook):
             return
         self.held += 1
         assert self.held == 1, "one at a time"
-        engine = self.leased_engine or message.prefer or "espeak"
+        engine = self.leased = self.leased_engine or message.prefer or "espeak"
         yield Leased("tts", message.request, message.turn, f"tts/{engine}-0", engine, engine)
 
     def _released(self, message: Release) -> Iterable[Any]:
@@ -126,7 +126,7 @@ class Surroundings(Phrasebook):
         return ()
 
     def _synthesise(self, message: Synthesise) -> Iterable[Any]:
-        engine = self.job.engine if self.job is not None else ""
+        engine = self.leased
         if engine in self.mute:
             yield WorkFailed(message.turn, message.job, "no network")
             return
@@ -355,6 +355,14 @@ def test_switched_off_the_bank_is_not_spoken(clock: Clock, chosen: Settings) -> 
     book = Surroundings(clock, off).begin()
     book.run(60)
     assert len(book.spoken) == OWN
+
+
+def test_the_cache_is_told_how_far_it_is(clock: Clock, chosen: Settings) -> None:
+    book = Surroundings(clock, chosen).begin()
+    book.run(60)
+    told = [message for message in book.sent if isinstance(message, SpokenAhead)]
+    assert told[-1].progress == book.detail
+    assert len(told) < 6
 
 
 def test_a_wrong_bank_is_said_in_the_report(clock: Clock, tmp_path: Path) -> None:
