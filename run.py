@@ -33,8 +33,15 @@ commands:
   status          show what a running server is doing
   fetch-model     fetch the small Chinese speech model, which understands people
                   (fetch-model URL: from another copy of the ZIP file)
+  cache           look into the answer cache of a running server, or change it:
+                  cache why "…" | forget "…" | clear | export FILE | import FILE | stats
+  fetch-embedder  fetch the sentence model by which the answer cache finds more paraphrases
+                  (2 GB with its library; without it n-grams serve)
 """
-COMMANDS = ("serve", "test", "check-config", "default-config", "status", "fetch-model")
+COMMANDS = (
+    *("serve", "test", "check-config", "default-config", "status"),
+    *("fetch-model", "cache", "fetch-embedder"),
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -44,6 +51,10 @@ def main(arguments: list[str]) -> int:
             return run_tests(arguments[1:])
         if arguments[:1] == ["fetch-model"]:
             return fetch_model(arguments[1:])
+        if arguments[:1] == ["fetch-embedder"]:
+            return fetch_embedder()
+        if arguments[:1] == ["cache"]:
+            return cache(arguments[1:])
         options = parser().parse_args(arguments)
         if options.version:
             print(version())
@@ -59,7 +70,7 @@ def main(arguments: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of what takes settings; `test` and `fetch-model` were taken before."""
+    """The command line of what takes settings; those with arguments of their own were taken before."""
     result = argparse.ArgumentParser(
         prog="run.py", usage="python3 run.py [command] [--config FILE]", description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
@@ -102,6 +113,29 @@ def fetch_model(arguments: list[str]) -> int:
     from actors.workers.asr import fetching
 
     return fetching.main(arguments)
+
+
+def fetch_embedder() -> int:
+    """Bring sentence-transformers and the model that the answer cache uses with it."""
+    environment.ensure_environment(("embeddings",))
+    from actors.cache import fetching
+
+    return fetching.main()
+
+
+def cache(arguments: list[str]) -> int:
+    """Ask the answer cache of the server that runs with these settings."""
+    environment.ensure_environment()
+    from cfg import cache_command
+    from cfg.loading import SettingsError, load
+
+    options = cache_command.checked(arguments)
+    try:
+        server = load(options.config).server
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return cache_command.run(options, server.host, server.http_port)
 
 
 def run_command(command: str, config: Path | None) -> int:

@@ -24,8 +24,9 @@ class SystemPackage(NamedTuple):
     purpose: str
 
 
-#: Nothing yet: the server and its tests need no program beside Python.
-FOR_TESTS: tuple[SystemPackage, ...] = ()
+FOR_TESTS: tuple[SystemPackage, ...] = (
+    SystemPackage("redis-server", "redis-server", "what instances share"),
+)
 
 LONGEST_INSTALL_S = 600.0
 

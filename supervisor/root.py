@@ -5,6 +5,7 @@
           ├─ pool llm ── llm/<engine>-<n> …
           ├─ pool tts ── tts/<engine>-<n> …
           ├─ console
+          ├─ answers
           ├─ sounds
           ├─ phrasebook
           └─ acceptor ── session-<n> …
@@ -22,6 +23,7 @@ from dataclasses import replace
 
 from actors import log
 from actors.base import BaseActor, handles
+from actors.cache.answers import Answers
 from actors.cache.phrasebook import Phrasebook
 from actors.cache.speech import SpeechCache
 from actors.console.actor import Console
@@ -39,6 +41,7 @@ TREE: tuple[tuple[str, type[BaseActor], str | None], ...] = (
     ("pool llm", Pool, "llm"),
     ("pool tts", Pool, "tts"),
     ("console", Console, None),
+    ("answers", Answers, None),
     ("sounds", SpeechCache, None),
     ("phrasebook", Phrasebook, None),
     ("acceptor", Acceptor, None),
@@ -95,6 +98,7 @@ class Root(Supervisor):
             acceptor=address("acceptor"),
             console=address("console"),
             root=self.myAddress,
+            answers=address("answers"),
             sounds=address("sounds"),
             pools=pools,
         )

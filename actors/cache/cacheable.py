@@ -217,7 +217,7 @@ def _leaning(text: str) -> str:
 
 def worth_keeping(answer: str, made: Made, question: str = "") -> Verdict:
     """Whether this answer may be learned; a question about 对不起 excuses the word."""
-    text = answer.strip()
+    text = " ".join(answer.split())
     if made.failed or not made.finished:
         return Verdict(False, "unfinished", "the answer failed or was cut off")
     if made.used_tools:

@@ -117,8 +117,9 @@ class Explanation:
             f"cacheable  {'yes' if self.verdict.cacheable else 'no'}: {self.verdict.reason}",
         ]
         if isinstance(found, Hit):
+            said = " ".join(found.answer.split())
             lines.append(
-                f"hit        {found.tier}, {found.reason}; {found.entry.question} → {found.answer}"
+                f"hit        {found.tier}, {found.reason}; {found.entry.question} → {said}"
             )
         else:
             lines.append(f"miss       {found.kind}: {found.reason}")

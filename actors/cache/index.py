@@ -122,6 +122,13 @@ class AnswerIndex:
         """This asker heard something that is no entry: an objection is not about one."""
         self._listeners.forget(asker)
 
+    def may_keep(self, question: str) -> Verdict:
+        """Whether this question, by itself, is ever answered from here."""
+        return self._verdict(self._said(question), "")[0]
+
+    def form_of(self, question: str) -> Canonical:
+        return canonical(self._said(question))
+
     def entry_id(self, question: str, scope: Scope, context: str = "") -> str:
         """The id that an answer to this question has or would have; the same for the same."""
         said = self._said(question)
@@ -267,6 +274,9 @@ class AnswerIndex:
     def object_to(self, entry_id: str, now_s: float) -> None:
         """Negative feedback on one entry from elsewhere (a button, another instance)."""
         self._strike(entry_id, now_s)
+
+    def is_banned(self, entry: Entry, now_s: float) -> bool:
+        return self._bans.holds(entry.id, entry.answer, now_s)
 
     # --- looking in ---------------------------------------------------------------------
 

@@ -1,96 +1,125 @@
-"""Who speaks and who waits: a sound that several want at once is made once.
+"""The same question, asked by several at once, is asked of the model once.
 
-Pure; every method takes the time as `now` in seconds. Whoever asks first for what nobody
-has shall speak it, and says how that ended (`spoken`). The others wait for that, at most
-`patience_s` from when it began. All of it is bounded: one more speaks for himself.
+Pure, on passed-in time. The first who asks leads: a model answers it, and what is
+learned from that answers the others. One whose lead ends without an answer hands it
+over to the next who waits; nobody waits longer than `patience_s`. Bounded: whoever
+finds no room asks the model for himself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, Literal, TypeVar
 
-from actors.messages import Address, TurnId
+Asker = TypeVar("Asker")
 
-#: Keys of sounds, any of which will do.
-Wanted = tuple[str, ...]
+QUESTIONS: Final = 1024
+#: Who wait for one question.
+WAITING: Final = 256
 
-#: Sounds under way that are remembered, and askers that wait, at most.
-MAX_MAKING: Final = 1000
-MAX_WAITING: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """One request of one session."""
-
-    address: Address
-    turn: TurnId
-    request: int
+#: A leader that says nothing for so many times the others' patience has vanished.
+_LEAD: Final = 2.0
 
 
 @dataclass(slots=True)
-class _Making:
-    speaker: Asker
-    until: float
-    waiting: list[Asker] = field(default_factory=list)
+class _Question(Generic[Asker]):
+    leader: str
+    since_s: float
+    #: By asker: who it is, and until when it waits.
+    waiting: OrderedDict[str, tuple[Asker, float]] = field(default_factory=OrderedDict)
 
 
-class Together:
-    """See the module."""
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[Asker]):
+    """Who need not wait any longer: `leads` (if any) must ask a model, as `others` must."""
 
-    def __init__(self, patience_s: float) -> None:
+    leads: Asker | None
+    others: tuple[Asker, ...]
+
+
+class Together(Generic[Asker]):
+    """Questions in flight by their key; `patience_s` 0: nobody waits for another."""
+
+    def __init__(
+        self, patience_s: float, *, questions: int = QUESTIONS, waiting: int = WAITING
+    ) -> None:
         self._patience_s = patience_s
-        self._making: dict[Wanted, _Making] = {}
-        self._waiting = 0
+        self._most_questions = questions
+        self._most_waiting = waiting
+        self._questions: OrderedDict[str, _Question[Asker]] = OrderedDict()  # the oldest lead first
 
     def __len__(self) -> int:
-        """How many wait."""
-        return self._waiting
+        return len(self._questions)
 
-    def ask(self, wanted: Wanted, asker: Asker, now: float, *, will_speak: bool = True) -> bool:
-        """Nobody has it: True when this asker shall have it spoken, False when he waits.
+    @property
+    def waiting(self) -> int:
+        return sum(len(question.waiting) for question in self._questions.values())
 
-        Call `late` before, so that nothing that is over is joined. `will_speak` False: he
-        takes his time about it, so nobody shall wait for him.
-        """
-        making = self._making.get(wanted)
-        if making is not None and self._waiting < MAX_WAITING:
-            making.waiting.append(asker)
-            self._waiting += 1
-            return False
-        if making is None and will_speak and self._patience_s and len(self._making) < MAX_MAKING:
-            self._making[wanted] = _Making(asker, now + self._patience_s)
-        return True
+    def ask(self, key: str, name: str, asker: Asker, now_s: float) -> Literal["lead", "wait"]:
+        """Who is called `name` asks; one who asks again goes ahead by himself."""
+        question = self._questions.get(key)
+        if question is None or self._patience_s <= 0 or now_s >= self._lead_ends(question):
+            self._lead(key, name, now_s)
+            return "lead"
+        question.waiting.pop(name, None)
+        if question.leader == name:
+            self._lead(key, name, now_s)
+            return "lead"
+        if len(question.waiting) >= self._most_waiting:
+            return "lead"
+        question.waiting[name] = (asker, now_s + self._patience_s)
+        return "wait"
 
-    def spoken(self, turn: TurnId, request: int, key: str) -> tuple[list[Asker], list[Asker]]:
-        """A sound was made, or, with key '', this request's was not.
+    def answered(self, key: str) -> tuple[Asker, ...]:
+        """There is an answer, or there will be none: everybody who waited for it."""
+        question = self._questions.pop(key, None)
+        return () if question is None else tuple(asker for asker, _ in question.waiting.values())
 
-        Returns (those who wanted this sound, those who must now speak for themselves).
-        """
-        glad: list[Asker] = []
-        sorry: list[Asker] = []
-        for wanted, making in list(self._making.items()):
-            if key and key in wanted:
-                glad += self._end(wanted)
-            elif (making.speaker.turn, making.speaker.request) == (turn, request):
-                sorry += self._end(wanted)
-        return glad, sorry
+    def failed(self, key: str, name: str, now_s: float) -> Asker | None:
+        """`name` brought no answer: the next who waits, if any, leads from now on."""
+        question = self._questions.get(key)
+        if question is None or question.leader != name:
+            return None
+        return self._hand_over(key, question, now_s)
 
-    def late(self, now: float) -> list[Asker]:
-        """Those who have waited long enough for sounds that did not come."""
-        over = [wanted for wanted, making in self._making.items() if making.until <= now]
-        return [asker for wanted in over for asker in self._end(wanted)]
+    def time(self, now_s: float) -> list[Ended[Asker]]:
+        """Look at the clock: whose patience is over, and whose leader has vanished."""
+        ended: list[Ended[Asker]] = []
+        for key, question in list(self._questions.items()):
+            late = [name for name, (_, until_s) in question.waiting.items() if until_s <= now_s]
+            others = tuple(question.waiting.pop(name)[0] for name in late)
+            leads = None
+            if now_s >= self._lead_ends(question):
+                leads = self._hand_over(key, question, now_s)
+            if leads is not None or others:
+                ended.append(Ended(leads, others))
+        return ended
 
-    def deadline(self) -> float | None:
-        """When somebody will have waited long enough; None when nobody waits."""
-        return min(self._awaited(), default=None)
+    def next_s(self) -> float | None:
+        """When `time` has something to do; None: nothing is in flight."""
+        times = [self._lead_ends(question) for question in self._questions.values()]
+        for question in self._questions.values():
+            times += [until_s for _, until_s in question.waiting.values()]
+        return min(times, default=None)
 
-    def _awaited(self) -> Iterator[float]:
-        return (making.until for making in self._making.values() if making.waiting)
+    def _lead_ends(self, question: _Question[Asker]) -> float:
+        return question.since_s + _LEAD * self._patience_s
 
-    def _end(self, wanted: Wanted) -> list[Asker]:
-        waiting = self._making.pop(wanted).waiting
-        self._waiting -= len(waiting)
-        return waiting
+    def _lead(self, key: str, name: str, now_s: float) -> None:
+        question = self._questions.pop(key, None)
+        waiting: OrderedDict[str, tuple[Asker, float]] = OrderedDict()
+        if question is not None:
+            waiting = question.waiting
+            waiting.pop(name, None)
+        elif len(self._questions) >= self._most_questions:
+            return  # too many are in flight: this one is asked without being known
+        self._questions[key] = _Question(name, now_s, waiting)
+
+    def _hand_over(self, key: str, question: _Question[Asker], now_s: float) -> Asker | None:
+        if not question.waiting:
+            del self._questions[key]
+            return None
+        name, (asker, _) = question.waiting.popitem(last=False)
+        self._lead(key, name, now_s)
+        return asker

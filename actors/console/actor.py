@@ -2,8 +2,10 @@
 
 State: the status requests under way, the last turns' records.
 
-Receives: Start, Directory; Report (anybody it probed); TurnRecord (sessions).
-Sends: Probe to root, acceptor, router and pools.
+Receives: Start, Directory; Report (anybody it probed); TurnRecord (sessions);
+CacheReply (answer cache).
+Sends: Probe to root, acceptor, router, caches and pools; operators' questions to the
+answer cache.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from typing import Any
 from aiohttp import web
 
 from actors.base import BaseActor, handles
+from actors.console.cache import CacheRoutes
 from actors.console.http import build_app, run_http
 from actors.console.snapshot import StatusSnapshot, snapshot
 from actors.descriptors import DescriptorStore
 from actors.messages import ActorReport, Address, Probe, Report, Start, TurnRecord
+from actors.questions import CacheQuestion, CacheReply
 
 #: An actor that has not answered a probe by then is left out of the status.
 PROBE_WAIT_S = 0.4
@@ -45,6 +49,7 @@ class Console(BaseActor):
         self._complete: dict[int, asyncio.Event] = {}
         self._turns: deque[TurnRecord] = deque(maxlen=KEPT_TURNS)
         self._started_at = time.time()
+        self._cache = CacheRoutes(self._ask_cache)
 
     def started(self, message: Start) -> None:
         self._started_at = message.detail or time.time()
@@ -55,6 +60,7 @@ class Console(BaseActor):
         listener = DescriptorStore(self.directory.store).listener("http")
         app = build_app(self.settings, self._status, time.time)
         app.router.add_get("/turns", self._turns_page)
+        self._cache.add_to(app)
         async with run_http(app, listener):
             self.engine.emit(None, HttpServes())
             await asyncio.Event().wait()
@@ -64,6 +70,7 @@ class Console(BaseActor):
         assert self.engine is not None
         directory = self.directory
         targets = [directory.root, directory.router, directory.acceptor]
+        targets += [directory.answers, directory.sounds]
         targets = [t for t in targets if t is not None] + [pool for _, pool in directory.pools]
         request = next(self._requests)
         self._collected[request] = []
@@ -90,6 +97,18 @@ class Console(BaseActor):
             if not device or record.device == device
         ]
         return web.json_response({"turns": turns[:100]})
+
+    def _ask_cache(self, question: CacheQuestion) -> bool:
+        assert self.engine is not None
+        if self.directory.answers is None:
+            return False
+        self.engine.emit(self.directory.answers, question)
+        return True
+
+    @handles(CacheReply)
+    def on_cache_reply(self, message: CacheReply, sender: Address) -> None:
+        assert self.engine is not None
+        self.engine.call(self._cache.replied, message)
 
     @handles(HttpServes)
     def on_http_serves(self, message: HttpServes, sender: Address) -> None:

@@ -34,6 +34,24 @@ WHOLE = (
         "session-10", "session", 110, "ready", detail={"device": "aa:bb", "phase": "speaking"}
     ),
     ActorReport("session-9", "session", 109, "ready"),
+    ActorReport(
+        "answers",
+        "answers",
+        111,
+        "ready",
+        detail={
+            "entries": 120,
+            "capacity": 50_000,
+            "hits": {"bank": 0, "exact": 9, "canonical": 3, "semantic": 0},
+            "hit_rate": 0.75,
+            "misses": {"time": 4},
+            "saved_calls": 6,
+            "saved_ms": 3600,
+            "embedder": "ngrams-512",
+            "redis": "not used",
+            "disk": "ok",
+        },
+    ),
 )
 
 

@@ -59,6 +59,9 @@ async def shows_the_whole_instance(tab: Tab, instance: Instance) -> None:
     assert "/xiaozhi/ota/" in shown
     assert ":8000/xiaozhi/v1/" in shown
     assert await tab.evaluate("document.getElementById('missing').hidden") is True
+    assert await tab.evaluate("document.getElementById('answers-part').hidden") is False
+    for words in ("120 of at most 50000", "75 %: exact 9", "6 calls of a model", "redis not used"):
+        assert words in shown
 
 
 async def fits_every_screen(tab: Tab) -> None:

@@ -1,0 +1,151 @@
+"""What operators ask of the answers, done on the desk's thread: why, forget, clear, move.
+
+Gives plain data for JSON. An import is done in small steps, so that no session's
+question waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from actors.cache.copies import Copies
+from actors.cache.desk import Desk
+from actors.cache.entries import Entry, Scope
+from actors.cache.index import AnswerIndex
+from actors.cache.records import Line, LineWrong, from_line, to_line
+from actors.questions import (
+    CacheQuestion,
+    CacheReply,
+    CacheStats,
+    ClearAnswers,
+    ExportAnswers,
+    ForgetAnswer,
+    ImportAnswers,
+    WhyAnswer,
+)
+
+#: Entries in one page of an export, and its bytes, about.
+_PAGE: Final = 100
+_PAGE_BYTES: Final = 48_000
+#: Scopes in which `why` looks.
+_SCOPES: Final = 4
+#: Wrong lines that are named in one reply.
+_NAMED: Final = 50
+
+
+class Office:
+    """One owner: the answers actor's engine thread."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        copies: Copies,
+        figures: Callable[[], dict[str, Any]],
+        wall: Callable[[], float],
+    ) -> None:
+        self._desk = desk
+        self._copies = copies
+        self._figures = figures
+        self._wall = wall
+        self._exported: tuple[str, ...] = ()
+
+    @property
+    def _index(self) -> AnswerIndex:
+        return self._desk.index
+
+    async def reply(self, question: CacheQuestion) -> CacheReply:
+        """Do it."""
+        match question:
+            case CacheStats(request):
+                return CacheReply(request, self._figures())
+            case WhyAnswer(request, text, context):
+                return CacheReply(request, self._why(text, context))
+            case ForgetAnswer(request, text):
+                return CacheReply(request, {"forgotten": len(self._index.forget_question(text))})
+            case ClearAnswers(request):
+                count = self._index.clear()
+                self._copies.clear()
+                return CacheReply(request, {"forgotten": count})
+            case ExportAnswers(request, after):
+                return self._export(request, after)
+            case ImportAnswers(request, first, lines):
+                return CacheReply(request, await self._import(first, lines))
+
+    def _why(self, text: str, context: str) -> dict[str, Any]:
+        scopes = self._desk.scopes() or self._stored_scopes() or (Scope(),)
+        found = []
+        for scope in scopes[:_SCOPES]:
+            told = self._index.why(text, scope, self._wall(), context=context)
+            found.append({"scope": str(scope), "explanation": str(told)})
+        bank = self._desk.from_bank(text)
+        said = " ".join(bank.clauses) if bank is not None else ""
+        return {"bank": said, "asked_before": bool(self._desk.scopes()), "scopes": found}
+
+    def _stored_scopes(self) -> tuple[Scope, ...]:
+        """Before anybody has asked: those of what is known already."""
+        return tuple(dict.fromkeys(entry.scope for entry in self._index.entries()))
+
+    def _export(self, request: int, after: int) -> CacheReply:
+        if after == 0:
+            self._exported = self._index.ids()
+        elif after > len(self._exported):
+            return CacheReply(request, problem="this export is not known any more: start it again")
+        lines: list[str] = []
+        size = 0
+        place = after
+        while place < len(self._exported) and len(lines) < _PAGE and size < _PAGE_BYTES:
+            entry = self._index.entry(self._exported[place])
+            place += 1
+            if entry is not None:
+                lines.append(to_line(entry, self._wall()))
+                size += len(lines[-1].encode())
+        following = place if place < len(self._exported) else 0
+        return CacheReply(
+            request, {"lines": lines, "next": following, "total": len(self._exported)}
+        )
+
+    async def _import(self, first: int, lines: tuple[str, ...]) -> dict[str, Any]:
+        taken = 0
+        wrong: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, first):
+            if line.strip():
+                try:
+                    self._take(from_line(line, self._index.ttl_s))
+                    taken += 1
+                except LineWrong as error:
+                    wrong.append({"line": number, "field": error.field, "problem": error.problem})
+            await asyncio.sleep(0)
+        return {"taken": taken, "wrong_count": len(wrong), "wrong": wrong[:_NAMED]}
+
+    def _take(self, line: Line) -> None:
+        """Put one answer in. Raises `LineWrong`."""
+        verdict = self._index.may_keep(line.question)
+        if not verdict.cacheable and not (verdict.kind == "context" and line.context):
+            problem = f"it is never answered from here ({verdict.reason})"
+            if verdict.kind not in ("never", "empty", "objection"):
+                problem += "; answer_cache.always would allow it"
+            raise LineWrong("question", problem)
+        scope = line.scope or next(iter(self._desk.scopes()), None)
+        if scope is None:
+            raise LineWrong("scope", "it is missing, and no device has asked yet to tell which")
+        if line.seconds_left <= 0:
+            raise LineWrong("seconds_left", "it is over already")
+        now_s = self._wall()
+        entry = Entry(
+            line.question,
+            line.answer,
+            scope,
+            now_s,
+            now_s + line.seconds_left,
+            self._index.form_of(line.question),
+            line.context,
+            line.emotion,
+            line.hits,
+            line.strikes,
+            line.threshold,
+            line.took_ms,
+        )
+        self._index.put(entry, now_s)
+        self._copies.kept(entry)
