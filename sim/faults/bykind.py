@@ -193,8 +193,7 @@ async def _measure(options: argparse.Namespace, argv: Sequence[str]) -> int:
     said = shlex.join(["python3", "-m", "sim", "faults-by-kind", *command.without_token(argv)])
     run = await conduct(Job(scenario, given or Target(), folder, said), live)
     command.keep(run, folder, summary=False)
-    code = command.exit_code(run)
-    return max(code, _tell([run], folder)) if code in (command.HELD, command.MISSED) else code
+    return max(command.exit_code(run), _tell([run], folder))
 
 
 def chosen_kinds(wanted: str, known: dict[str, str]) -> dict[str, str]:
@@ -212,6 +211,9 @@ def _tell(runs: Sequence[Run], folder: Path | None) -> int:
     told = shown.text(found)
     print(told)
     broken = any(missed(each) for each in found)
+    for run in runs:
+        if run.verdict.void or run.info.ended != "complete":
+            print(f"void      {run.verdict.summary}")
     print(f"verdict   {'FAILED: promises are broken' if broken else 'PASSED'}")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
