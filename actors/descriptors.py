@@ -121,6 +121,14 @@ class DescriptorStore:
             if not reply["more"]:
                 return found
 
+    def checkpoint(self, key: str) -> int:
+        """A duplicate of a connection's checkpoint, to be read; the caller must close it.
+
+        That is no takeover. Raises `StoreError` when nothing is kept under `key`.
+        """
+        _, filenos = self._ask({"op": "look", "key": key})
+        return filenos[0]
+
     def drop(self, key: str) -> None:
         """Forget a connection that has ended. Not answered; unknown keys are fine."""
         self._send({"op": "drop", "key": key})

@@ -48,6 +48,7 @@ from supervisor.handshake import Accepted
 from supervisor.pulses import SCAN_S, Pulses, kill
 from supervisor.repairs import newest_child_pid
 from supervisor.restart import RestartHistory
+from supervisor.urgency import by_urgency
 
 #: Pending handshakes and dead spares are looked at so often.
 ROUND_S = 0.5
@@ -107,9 +108,9 @@ class Acceptor(BaseActor):
             self._full,
             self._came_in,
         )
-        taken_over = self.store.keys()
-        for key in taken_over:
-            self.connections[key] = Connection(key)
+        taken_over = by_urgency(self.store, self.store.keys())
+        for key, state in taken_over:
+            self.connections[key] = Connection(key, state.device_id)
             self._serve(key)
         if taken_over:
             log.get().warning("taking connections over", count=len(taken_over))

@@ -185,6 +185,8 @@ class Store:
             self._get(client, key_of(request))
         elif operation == "keys":
             self._keys(client, request.get("from"))
+        elif operation == "look":
+            self._look(client, key_of(request))
         elif operation == "drop":
             entry = self._entries.pop(key_of(request), None)
             if entry is not None:
@@ -232,6 +234,14 @@ class Store:
             entry.taken.append(now)
         entry.excused = False
         self._reply(client, {"takeovers": entry.takeovers}, [entry.connection, entry.checkpoint])
+
+    def _look(self, client: socket.socket, key: str) -> None:
+        """A checkpoint to be read: whoever looks takes nothing over."""
+        entry = self._entries.get(key)
+        if entry is None:
+            self._reply(client, {"error": "nothing is kept under this key", "key": key})
+        else:
+            self._reply(client, {}, [entry.checkpoint])
 
     def _excuse(self) -> None:
         """An acceptor begins anew: all sessions died with the one before, through no

@@ -27,7 +27,7 @@ from cfg.model import Settings
 from supervisor import announce, preload, processes, repairs
 from supervisor.fdstore import Store
 from supervisor.ports import PortTaken, bind
-from supervisor.pulses import SCAN_S, Pulses
+from supervisor.pulses import LATE_S, SCAN_S, Pulses
 from supervisor.restart import RestartHistory, RestartPolicy
 
 #: All of it must be gone so long after SIGTERM's drain ended.
@@ -36,8 +36,8 @@ END_S = 0.8
 #: The actor system must say it is ready within this time, or it is started anew.
 START_S = 30.0
 
-#: A process that is stopped (SIGSTOP, a debugger) for so long hangs.
-STOPPED_S = 0.7
+#: A process that was stopped (SIGSTOP, a debugger) in two looks, so far apart, hangs.
+STOPPED_S = SCAN_S
 
 
 class Launcher:
@@ -88,7 +88,8 @@ class Launcher:
 
     def _wait(self) -> float:
         now = time.monotonic()
-        times = [SCAN_S]
+        # Whatever wakes the loop meanwhile, the next scan is on time: a late one judges nobody.
+        times = [self._scan_at - now if self._scans() else SCAN_S]
         if self._start_at is not None:
             times.append(self._start_at - now)
         if self._drain_by is not None:
@@ -195,21 +196,27 @@ class Launcher:
             elif pid == self._starter_pid and status:
                 self._kill_below("the starter failed")
 
+    def _scans(self) -> bool:
+        return self._ready and not self._stop_signals
+
     def _scan(self) -> None:
         """Root by its heartbeat; admin and logger run no code of ours: are they stopped?"""
         now = time.monotonic()
-        if now < self._scan_at or not self._ready or self._stop_signals:
+        if now < self._scan_at or not self._scans():
             return
+        if now > self._scan_at + LATE_S:
+            self._stopped_since.clear()  # we may have been stopped ourselves, with all of them
         self._scan_at = now + SCAN_S
         for pid, silence in self._pulses.hung(now).items():
             log.get().error("root hangs", pid=pid, reason=silence)
             self._kill_below("the root hung")
+        # The admin's children are the logger and root.
         watched = [self._admin_pid, *processes.children_of(self._admin_pid)]
         stopped = {pid for pid in watched if processes.is_stopped(pid)}
         self._stopped_since = {pid: self._stopped_since.get(pid, now) for pid in stopped}
         if any(now - since >= STOPPED_S for since in self._stopped_since.values()):
-            log.get().error("Thespian's own processes are stopped", pids=sorted(stopped))
-            self._kill_below("the admin or the logger was stopped")
+            log.get().error("admin, logger or root is stopped", pids=sorted(stopped))
+            self._kill_below("admin, logger or root was stopped")
 
     def _system_ended(self, reason: str) -> None:
         self._pulses.ended(self._root_pid)

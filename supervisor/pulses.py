@@ -3,8 +3,9 @@
 A child whose actor thread was silent for `ACTOR_LIMIT_S`, or whose engine's loop
 was for `ENGINE_LIMIT_S` (a model may block it for a while), hangs. An actor that is
 computing, or waits for a processor, has `BUSY_LIMIT_S`: to kill who works for many
-on a busy host makes the host busier. A scanner that itself woke late judges nobody in
-that round: the host, not the child, was slow.
+on a busy host makes the host busier. One that missed a beat because it is stopped
+(SIGSTOP, a debugger) needs no second look. A scanner that itself woke late judges nobody
+in that round: the host, not the child, was slow.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from supervisor import processes
 #: Two beats: one may be late on a busy host, two in a row are not.
 ACTOR_LIMIT_S = 1.1
 
+#: A beat is missing, and the process is stopped: no host is that slow.
+STOPPED_LIMIT_S = 0.6
+
 #: Fifty devices that connect at once have the acceptor fork for a second or two.
 BUSY_LIMIT_S = 5.0
 
@@ -33,11 +37,19 @@ LATE_S = 0.2
 
 
 class Pulses:
-    """The slots of one supervisor's children, by pid. `runs` is asked about silent ones."""
+    """The slots of one supervisor's children, by pid.
 
-    def __init__(self, runs: Callable[[int], bool] = processes.is_running) -> None:
+    About silent ones it is asked whether they run, or are stopped.
+    """
+
+    def __init__(
+        self,
+        runs: Callable[[int], bool] = processes.is_running,
+        stopped: Callable[[int], bool] = processes.is_stopped,
+    ) -> None:
         self.board: Board = own_board()
         self._runs = runs
+        self._stopped = stopped
         self._slots: dict[int, int] = {}
         self._scanned_at: float | None = None
 
@@ -63,6 +75,8 @@ class Pulses:
             actor_s, engine_s = self.board.silence(slot, now)
             if actor_s > BUSY_LIMIT_S or (actor_s > ACTOR_LIMIT_S and not self._runs(pid)):
                 found[pid] = f"its actor was silent for {actor_s:.1f} s"
+            elif actor_s > STOPPED_LIMIT_S and self._stopped(pid):
+                found[pid] = f"it is stopped, silent for {actor_s:.1f} s"
             elif engine_s > ENGINE_LIMIT_S:
                 found[pid] = f"its engine was silent for {engine_s:.0f} s"
         return found

@@ -8,7 +8,7 @@ must be on one host, for their clocks to be one.
 |---|---|---|
 | an actor | "child hangs", "child ended" with its pid | "restarted" with its name |
 | a session | "session hangs", "session ended …" with its pid | "session replaced" with its device |
-| root, admin, logger | "root hangs", "… are stopped", "actor system ended …" | "actor system is back" |
+| root, admin, logger | "root hangs", "… is stopped", "actor system ended …" | "actor system is back" |
 
 "connection taken over" tells when a device had a session again.
 """
@@ -33,7 +33,7 @@ _SYSTEM = ("root", "admin", "logger")
 _NOTICED = ("child hangs", "session hangs", "child ended", "session ended under its device")
 _SPARE = "spare session ended"
 _SYSTEM_NOTICED = (
-    *("root hangs", "Thespian's own processes are stopped"),
+    *("root hangs", "admin, logger or root is stopped"),
     "actor system ended; it is started again",
 )
 

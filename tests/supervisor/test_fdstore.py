@@ -189,6 +189,17 @@ def test_a_checkpoint_is_shared_not_copied(client: Client, device: Device) -> No
         os.close(kept.checkpoint_fileno)
 
 
+def test_whoever_looks_at_a_checkpoint_takes_nothing_over(client: Client, device: Device) -> None:
+    device.put(client, "key")
+    for _ in range(2 * MAX_TAKEOVERS):
+        fileno = client.checkpoint("key")
+        assert os.pread(fileno, 100, 0) == b"checkpoint"
+        os.close(fileno)
+    assert fetch(client, "key") == 0
+    with pytest.raises(StoreError, match="nothing is kept under this key"):
+        client.checkpoint("another")
+
+
 def test_keys_come_in_several_answers_oldest_first(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

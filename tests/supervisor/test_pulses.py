@@ -17,6 +17,7 @@ from supervisor.pulses import (
     ENGINE_LIMIT_S,
     LATE_S,
     SCAN_S,
+    STOPPED_LIMIT_S,
     Pulses,
     kill,
 )
@@ -31,7 +32,8 @@ class Watch:
     def __init__(self) -> None:
         self.now = 1000.0
         self.runs = False
-        self.pulses = Pulses(lambda _pid: self.runs)
+        self.stopped = False
+        self.pulses = Pulses(lambda _pid: self.runs, lambda _pid: self.stopped)
         self.slot = self.pulses.new_slot(self.now)
         self.pulses.forked(PID, self.slot)
         self.child: Pulse = self.pulses.board.pulse(self.slot)
@@ -78,6 +80,24 @@ def test_an_actor_that_computes_has_more_time(watch: Watch) -> None:
     watch.runs = True
     assert watch.scan(BUSY_LIMIT_S - SCAN_S) == set()
     assert watch.scan(2 * SCAN_S) == {PID}
+
+
+def test_who_is_stopped_hangs_with_its_first_missing_beat(watch: Watch) -> None:
+    watch.stopped = True
+    assert watch.scan(10.0, actor=True) == set(), "it beats: what the kernel says is past"
+    assert watch.scan(STOPPED_LIMIT_S - SCAN_S / 2) == set()
+    watch.now += SCAN_S
+    assert watch.pulses.hung(watch.now)[PID].startswith("it is stopped")
+
+
+def test_a_stopped_child_misses_a_beat_before_it_is_judged() -> None:
+    assert BEAT_S < STOPPED_LIMIT_S < ACTOR_LIMIT_S
+
+
+def test_who_was_stopped_with_its_supervisor_is_not_judged_by_the_first_look(watch: Watch) -> None:
+    watch.stopped = True
+    watch.now += 60.0
+    assert watch.pulses.hung(watch.now) == {}
 
 
 def test_an_engine_may_be_busy_for_longer_than_its_actor(watch: Watch) -> None:
