@@ -20,19 +20,30 @@ from numpy.typing import NDArray
 RERANKED: Final = 200
 
 
-def _rotation(width: int) -> NDArray[np.float32]:
-    """A Hadamard matrix with columns flipped by a hash: orthogonal, and always the same."""
-    matrix = np.ones((1, 1), dtype=np.float32)
-    while matrix.shape[0] < width:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    signs = np.array(
+def _signs(width: int) -> NDArray[np.float32]:
+    """By which the rotation flips dimensions: taken from a hash, and always the same."""
+    return np.array(
         [
             1.0 if hashlib.blake2b(b"sign %d" % at, digest_size=1).digest()[0] & 1 else -1.0
             for at in range(width)
         ],
         dtype=np.float32,
     )
-    return matrix.astype(np.float32) * signs
+
+
+def _hadamard(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The fast Walsh-Hadamard transform (Sylvester's order) of a power of two of values.
+
+    No matrix product: that would wake the linear algebra's own threads for each question.
+    """
+    half = 1
+    while half < len(vector):
+        pairs = vector.reshape(-1, 2, half)
+        vector = np.concatenate(
+            (pairs[:, :1] + pairs[:, 1:], pairs[:, :1] - pairs[:, 1:]), axis=1
+        ).reshape(-1)
+        half *= 2
+    return vector
 
 
 class Vectors:
@@ -42,8 +53,9 @@ class Vectors:
         self.dimensions = dimensions
         self.capacity = capacity
         self._width = max(64, 1 << max(dimensions - 1, 1).bit_length())
-        self._rotation = _rotation(self._width)
-        self._codes = np.zeros((capacity, self._width // 64), dtype=np.uint64)
+        self._signs = _signs(self._width)
+        # word by word, so that a count runs along the rows
+        self._codes = np.zeros((self._width // 64, capacity), dtype=np.uint64)
         self._rows = np.zeros((capacity, dimensions), dtype=np.float16)
         self._group = np.zeros(capacity, dtype=np.int32)  # 0: no vector; else its group + 1
         self._used = 0
@@ -51,7 +63,7 @@ class Vectors:
     @property
     def size_bytes(self) -> int:
         """Of the slots in use."""
-        row = self._codes.itemsize * self._codes.shape[1] + self._rows.itemsize * self.dimensions
+        row = self._codes.itemsize * self._codes.shape[0] + self._rows.itemsize * self.dimensions
         return self._used * (row + self._group.itemsize)
 
     def set(self, slot: int, vector: NDArray[np.float32], group: int) -> None:
@@ -59,7 +71,7 @@ class Vectors:
         if slot >= self.capacity:
             raise IndexError(f"slot {slot} is beyond the capacity of {self.capacity} vectors")
         self._used = max(self._used, slot + 1)
-        self._codes[slot] = self._code(vector)
+        self._codes[:, slot] = self._code(vector)
         self._rows[slot] = vector
         self._group[slot] = group + 1
 
@@ -74,19 +86,20 @@ class Vectors:
         self, vector: NDArray[np.float32], group: int, count: int, at_least: float
     ) -> list[tuple[int, float]]:
         """Slots of this group by falling cosine, at most `count`, none below `at_least`."""
-        codes = self._codes[: self._used]
-        distance = np.bitwise_count(codes ^ self._code(vector)).sum(axis=1, dtype=np.int32)
+        distance = np.zeros(self._used, dtype=np.uint16)
+        for words, word in zip(self._codes, self._code(vector), strict=True):
+            distance += np.bitwise_count(words[: self._used] ^ word)
         distance[self._group[: self._used] != group + 1] = self._width + 1
         if len(distance) > RERANKED:
             near = np.argpartition(distance, RERANKED)[:RERANKED]
         else:
             near = np.arange(len(distance))
         near = near[distance[near] <= self._width]
-        cosine = self._rows[near].astype(np.float32) @ vector
+        cosine = np.einsum("ij,j->i", self._rows[near].astype(np.float32), vector)
         order = np.lexsort((near, -cosine))[:count]
         return [(int(near[at]), float(cosine[at])) for at in order if cosine[at] >= at_least]
 
     def _code(self, vector: NDArray[np.float32]) -> NDArray[np.uint64]:
         padded = np.zeros(self._width, dtype=np.float32)
         padded[: self.dimensions] = vector
-        return np.packbits(self._rotation @ padded > 0).view(np.uint64)
+        return np.packbits(_hadamard(padded * self._signs) > 0).view(np.uint64)

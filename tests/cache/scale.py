@@ -77,11 +77,14 @@ def memory_mb() -> float:
     return float(psutil.Process().memory_info().rss) / 1e6
 
 
-def fill(made: Instance, asked: Sequence[str]) -> None:
-    before_mb, began = memory_mb(), time.perf_counter()
-    for text in asked:
+async def fill(made: Instance, asked: Sequence[str]) -> None:
+    before_mb, took_s = memory_mb(), 0.0
+    for number, text in enumerate(asked):
+        began = time.perf_counter()
         made.index.learn(text, f"{text}的回答是这样的。\n还有一句。", SCOPE, time.time())
-    took_s = time.perf_counter() - began
+        took_s += time.perf_counter() - began
+        if number % 5000 == 4999:
+            await made.disk.flush()
     print(f"filled: {len(made.index)} entries, {len(asked) / took_s:.0f} learned a second")
     print(
         f"  memory +{memory_mb() - before_mb:.0f} MB, of it vectors {made.index.vector_bytes / 1e6:.0f} MB"
@@ -126,7 +129,7 @@ async def asking(made: Instance, texts: Sequence[str], until: Callable[[], bool]
 
 async def disk(folder: Path, entries: int, asked: Sequence[str], more: Sequence[str]) -> None:
     async with instance(folder, capacity=entries, ttl_s=7200.0, dimensions=512) as made:
-        fill(made, asked)
+        await fill(made, asked)
         search(made, asked)
         await settle(made)
         beyond(made, more)
