@@ -55,7 +55,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """One kind of exchange: any of `asked` (canonical keys) is answered with one of `replies`."""
+    """One kind of exchange: any of `asked` is answered with one of `replies`."""
 
     name: str
     language: str
@@ -101,27 +101,29 @@ class Bank:
         return tuple(dict.fromkeys(found))
 
 
-def bank_of(settings: Settings) -> tuple[Bank, str]:
+def bank_of(settings: Settings, *, questions: bool = True) -> tuple[Bank, str]:
     """The bank that the settings want, and what was wrong with their file ('' if nothing).
 
     Where their file is wrong the one that comes along serves, and if that is wrong, too,
-    an empty one.
+    an empty one. For `questions` see `load`.
     """
     chosen = settings.storage.phrases
     problems: list[str] = []
     for path in dict.fromkeys((Path(chosen) if chosen else SHIPPED, SHIPPED)):
         try:
-            return load(path, prompt=settings.dialogue.system_prompt), " ".join(problems)
+            prompt = settings.dialogue.system_prompt
+            return load(path, prompt=prompt, questions=questions), " ".join(problems)
         except BankError as error:
             problems.append(str(error))
     return Bank(), " ".join(problems)
 
 
-def load(path: Path, persona: str = "", prompt: str = "") -> Bank:
+def load(path: Path, persona: str = "", prompt: str = "", *, questions: bool = True) -> Bank:
     """Read a bank; raises `BankError`.
 
     `persona` names one of its personas; '' takes the one whose word is in the system
-    `prompt`, else what is for everybody.
+    `prompt`, else what is for everybody. Without `questions` the bank only has its
+    phrases, and spares the process the dictionaries (60 MB) that questions need.
     """
     whole = _read(path)
     words = whole.pop("persona", {})
@@ -135,7 +137,7 @@ def load(path: Path, persona: str = "", prompt: str = "") -> Bank:
     sections = {name: _section(path, name, section) for name, section in whole.items()}
     merged = {**sections.get(DEFAULT, {}), **sections.get(chosen, {})}
     dialogues = tuple(dialogue for dialogue in merged.values() if dialogue.replies)
-    return Bank(dialogues, _by_question(path, dialogues))
+    return Bank(dialogues, _by_question(path, dialogues) if questions else {})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -194,7 +196,7 @@ def _dialogue(path: Path, where: str, name: str, language: str, value: object) -
         )
     if "say" not in table:
         raise BankError(f'{path}: {where}.say: missing; write say = ["an answer", "another one"]')
-    asked = tuple(_asked(path, f"{where}.ask", table.get("ask", [])))
+    asked = tuple(text for _, text in _texts(path, f"{where}.ask", table.get("ask", [])))
     replies = tuple(
         Reply(said, emotion) for said in _said(path, f"{where}.say", table.get("say", []))
     )
@@ -216,14 +218,6 @@ def _texts(path: Path, where: str, value: object) -> Iterator[tuple[str, str]]:
         yield place, text
 
 
-def _asked(path: Path, where: str, value: object) -> Iterator[str]:
-    for place, text in _texts(path, where, value):
-        form = canonical(text)
-        if not form.text:
-            raise BankError(f"{path}: {place}: {text!r} asks nothing; leave it out")
-        yield form.key
-
-
 def _said(path: Path, where: str, value: object) -> Iterator[tuple[str, ...]]:
     for place, text in _texts(path, where, value):
         said = clauses(text)
@@ -236,13 +230,18 @@ def _said(path: Path, where: str, value: object) -> Iterator[tuple[str, ...]]:
 
 
 def _by_question(path: Path, dialogues: tuple[Dialogue, ...]) -> dict[str, Dialogue]:
+    """The dialogues by the canonical key of each question."""
     found: dict[str, Dialogue] = {}
     for dialogue in dialogues:
-        for key in dialogue.asked:
-            other = found.setdefault(key, dialogue)
+        where = f"{path}: {dialogue.language}.{dialogue.name}"
+        for text in dialogue.asked:
+            form = canonical(text)
+            if not form.text:
+                raise BankError(f"{where}.ask: {text!r} asks nothing; leave it out")
+            other = found.setdefault(form.key, dialogue)
             if other is not dialogue:
                 raise BankError(
-                    f"{path}: {dialogue.language}.{dialogue.name} and {other.language}.{other.name} "
-                    f"are asked the same ({key.partition('|')[2]}); leave it out of one"
+                    f"{where}.ask: {text!r} is asked in {other.language}.{other.name}, too; "
+                    "leave it out of one"
                 )
     return found

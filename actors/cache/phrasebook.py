@@ -54,7 +54,7 @@ STEP_S: Final = 0.2
 
 #: Before the next of the bank: after one that was there, after one that was spoken, and
 #: after one while more wants to run on this host than can.
-GLANCE_S: Final = 0.02
+GLANCE_S: Final = 0.1
 PAUSE_S: Final = 0.3
 BUSY_PAUSE_S: Final = 3.0
 
@@ -105,7 +105,7 @@ class Phrasebook(BaseActor):
         )
         bank = Bank()
         if self.settings.sound_cache.enabled:
-            bank, self.problem = bank_of(self.settings)
+            bank, self.problem = bank_of(self.settings, questions=False)
         if self.problem:
             log.get().error("phrase bank not used as it is", reason=self.problem)
         self.ahead = Ahead(

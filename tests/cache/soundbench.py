@@ -1,6 +1,6 @@
 """What the sound cache costs: measured by hand, in a real actor system and on a real disk.
 
-    python3 -m sim sound-bench [--mb 1024] [--folder FOLDER]
+    python3 -m sim sound-bench [--mb 1024] [--redis-mb 128] [--folder FOLDER]
 
 Prints one JSON object; times in milliseconds.
 """
@@ -8,6 +8,7 @@ Prints one JSON object; times in milliseconds.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -20,14 +21,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import redis
+from pydantic import SecretStr
 from thespian.actors import ActorSystem
 
 from actors.cache.sounddisk import DiskTier
+from actors.cache.soundredis import RedisTier
 from actors.cache.sounds import pack
 from actors.cache.speech import SpeechCache
 from actors.messages import KeepSound, Ready, RecallSound, SoundKnown, SoundUnknown, Start, TurnId
+from cfg.model import Redis as RedisSettings
 from cfg.model import Settings
 from supervisor import processes, repairs
+from tests.cache.redis_server import PROGRAM, RedisServer
 from tests.supervisor.programs import end_all_below
 
 LIMIT_S = 900
@@ -89,6 +95,20 @@ class Cache:
             self._address, KeepSound(TurnId("bench", 1), self._request, text, "espeak", frames)
         )
 
+    def burst(self, texts: Sequence[str]) -> list[float]:
+        """Ask for all of these at once; seconds from asking for each to its answer."""
+        asked: dict[int, float] = {}
+        times: list[float] = []
+        for text in texts:
+            self._request += 1
+            asked[self._request] = time.perf_counter()
+            self._system.tell(self._address, RecallSound(TurnId("bench", 1), self._request, text))
+        while len(times) < len(texts):
+            answer = self._system.listen(ANSWER_S)
+            assert isinstance(answer, SoundKnown)
+            times.append(time.perf_counter() - asked[answer.request])
+        return times
+
 
 def recalls(cache: Cache, texts: Sequence[str], expected: type) -> dict[str, float]:
     times = []
@@ -111,6 +131,8 @@ def asked_of_the_actor(folder: Path, count: int = 500) -> dict[str, Any]:
     for phrase in phrases:
         cache.keep(phrase, speech(source, 33))
     result: dict[str, Any] = {"memory": recalls(cache, phrases, SoundKnown)}
+    bursts = [cache.burst(phrases[at : at + 50]) for at in range(0, count, 50)]
+    result["memory, 50 at once"] = summed_up([took_s for burst in bursts for took_s in burst])
     unknown = [f"没有人说过第{number}句。" for number in range(count)]
     result["miss"] = recalls(cache, unknown, SoundUnknown)
     time.sleep(1)  # what was kept is written by then
@@ -171,9 +193,40 @@ def opened(folder: Path, limit_mb: int) -> dict[str, float]:
     return summed_up(times)
 
 
+async def shared(url: str, limit_mb: int) -> dict[str, Any]:
+    """The hot tier filled to its limit and a half beyond, and what Redis says it takes."""
+    source = random.Random(3)
+    with redis.Redis.from_url(url) as client:
+        before = client.info("memory")["used_memory"]
+        tier = RedisTier(RedisSettings(url=SecretStr(url)), limit_mb * 1_000_000, 4 * HOUR)
+        kept, found, written, number = [], [], 0, 0
+        while written < 1.5 * limit_mb * 1_000_000:
+            value = pack(speech(source, source.choice(FRAMES)))
+            began = time.perf_counter()
+            size = await tier.keep(f"{number:032x}", value, time.time())
+            kept.append(time.perf_counter() - began)
+            written += len(value)
+            number += 1
+        for key in source.choices(range(number - size.entries // 2, number), k=500):
+            began = time.perf_counter()
+            assert await tier.find([f"{key:032x}"], time.time()) is not None
+            found.append(time.perf_counter() - began)
+        used = client.info("memory")["used_memory"] - before
+        await tier.close()
+    return {
+        "limit_bytes": limit_mb * 1_000_000,
+        "entries": size.entries,
+        "bytes, counted": size.bytes,
+        "bytes, by Redis": used,
+        "keep": summed_up(kept),
+        "find": summed_up(found),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="sim sound-bench", description=__doc__)
     parser.add_argument("--mb", type=int, default=1024, help="the disk tier's limit")
+    parser.add_argument("--redis-mb", type=int, default=128, help="the hot tier's limit")
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
     options = parser.parse_args()
     processes.adopt_orphans()
@@ -185,6 +238,10 @@ def main() -> None:
             result: dict[str, Any] = {"asked of the actor": asked_of_the_actor(folder / "actor")}
             result["on disk"] = filled(folder / "full", options.mb)
             result["opened, full"] = opened(folder / "full", options.mb)
+            if PROGRAM is not None:
+                server = RedisServer(folder)
+                result["in Redis"] = asyncio.run(shared(server.url, options.redis_mb))
+                server.stop()
             print(json.dumps(result, indent=2), flush=True)
         finally:
             end_all_below()

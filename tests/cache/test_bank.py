@@ -166,6 +166,12 @@ def test_what_is_spoken_ahead_is_every_clause_once() -> None:
     assert set(reply.clauses) <= set(chinese)
 
 
+def test_without_questions_it_has_the_same_phrases_and_answers_nothing() -> None:
+    mute = load(SHIPPED, prompt=PROMPT, questions=False)
+    assert mute.phrases() == BANK.phrases()
+    assert mute.reply("谢谢", 0) is None
+
+
 # --- personas ---
 
 PERSONAS = """
@@ -230,7 +236,7 @@ def test_another_persona_is_not_introduced_as_xiaozhi() -> None:
         ("[persona]\ncat = 3", "persona: write name ="),
         (
             "[default.zh.a]\nask=['谢谢']\nsay=['好']\n[default.zh.b]\nask=['谢谢！']\nsay=['行']",
-            "zh.b and zh.a are asked the same",
+            "zh.b.ask: '谢谢！' is asked in zh.a, too",
         ),
     ],
 )

@@ -219,7 +219,7 @@ def test_what_the_cache_has_is_not_spoken_again(clock: Clock, chosen: Settings) 
     second = Surroundings(clock, chosen)
     second.cached = first.cached
     second.begin()
-    second.run(5)
+    second.run(10)
     assert second.spoken == []
     assert second.told[0].frames == dict.fromkeys(first.frames, (b"cached",))
     assert second.detail["bank_ready"] == len(CLAUSES)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,61 +14,27 @@ import redis
 from actors.cache import soundtiers
 from actors.messages import SoundKnown, SoundUnknown
 from cfg.model import Settings
+from tests.cache.redis_server import PROGRAM, RedisServer
 from tests.cache.soundcache import Recorded, frames, settings
 
-SERVER = shutil.which("redis-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(SERVER is None, reason="needs redis-server"),
+    pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed"),
 ]
-START_S = 10.0
 LIMIT_MB = 4
-
-
-class RedisServer:
-    """A Redis of our own on loopback, without a disk."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.folder = folder
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.client = redis.Redis(port=self.port, socket_timeout=5)
-        self.start()
-
-    def start(self) -> None:
-        assert SERVER is not None
-        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(
-            [SERVER, "--port", str(self.port), *options],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-        )
-        ends = time.monotonic() + START_S
-        while True:
-            try:
-                self.client.ping()
-                return
-            except redis.ConnectionError:
-                assert time.monotonic() < ends, "redis-server does not start"
-                time.sleep(0.02)
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-        self.process.kill()
-        self.process.wait(10)
-
-    def close(self) -> None:
-        self.stop()
-        self.client.close()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     started = RedisServer(tmp_path)
     yield started
-    started.close()
+    started.stop()
+
+
+@pytest.fixture
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    with redis.Redis(port=server.port, socket_timeout=5) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -111,11 +73,10 @@ def test_what_one_instance_spoke_the_other_knows(instances: tuple[Recorded, Reco
 
 
 def test_redis_holds_no_more_than_it_may(
-    instances: tuple[Recorded, Recorded], server: RedisServer
+    instances: tuple[Recorded, Recorded], client: redis.Redis
 ) -> None:
     one, two = instances
-    server.client.ping()
-    before = server.client.info("memory")["used_memory"]
+    before = client.info("memory")["used_memory"]
     for number in range(500):
         one.keep(f"第{number}句话。", (os.urandom(300),) * 41, request=number)
         if number % 50 == 0:
@@ -123,34 +84,34 @@ def test_redis_holds_no_more_than_it_may(
             assert isinstance(two.answer("第0句话。"), SoundKnown)  # used, so it stays
             two.memory.clear()
     one.written()
-    used = server.client.info("memory")["used_memory"] - before
+    used = client.info("memory")["used_memory"] - before
     assert one.detail["redis_bytes"] <= LIMIT_MB * 1_000_000
     assert used < 1.1 * LIMIT_MB * 1_000_000  # connections and scripts included
-    assert server.client.zcard("xiaozhi:sounds:used") == one.detail["redis_entries"]
+    assert client.zcard("xiaozhi:sounds:used") == one.detail["redis_entries"]
     two.memory.clear()
     assert isinstance(two.answer("第499句话。"), SoundKnown)
     assert isinstance(two.answer("第1句话。"), SoundUnknown)
 
 
 def test_a_damaged_value_is_dropped(
-    instances: tuple[Recorded, Recorded], server: RedisServer
+    instances: tuple[Recorded, Recorded], client: redis.Redis
 ) -> None:
     one, two = instances
     one.keep("你好呀。")
     one.written()
-    (name,) = server.client.keys("xiaozhi:sound:*")
-    server.client.set(name, b"garbage", keepttl=True)
+    (name,) = client.keys("xiaozhi:sound:*")
+    client.set(name, b"garbage", keepttl=True)
     assert isinstance(two.answer("你好呀。"), SoundUnknown)
     assert two.detail["damaged"] == 1
 
 
 def test_an_emptied_redis_is_filled_again(
-    instances: tuple[Recorded, Recorded], server: RedisServer
+    instances: tuple[Recorded, Recorded], client: redis.Redis
 ) -> None:
     one, two = instances
     one.keep("你好呀。")
     one.written()
-    server.client.flushall()
+    client.flushall()
     assert isinstance(two.answer("你好呀。"), SoundUnknown)
     two.keep("你好呀。")
     two.written()
@@ -170,9 +131,9 @@ def test_an_ill_redis_costs_one_short_wait_and_is_used_again_when_well(
     one, two = instances
     monkeypatch.setattr(soundtiers, "REDIS_S", 0.005)
     if how == "frozen":
-        server.process.send_signal(signal.SIGSTOP)
+        server.freeze()
     else:
-        server.stop()
+        server.kill()
     asked = time.monotonic()
     for number in range(50):
         assert isinstance(one.answer(f"第{number}句话。", request=number), SoundUnknown)
@@ -182,7 +143,7 @@ def test_an_ill_redis_costs_one_short_wait_and_is_used_again_when_well(
     assert time.monotonic() - asked < 2.0
     one.until(lambda: one.detail["redis"] not in ("serves", "opening"))
     if how == "frozen":
-        server.process.send_signal(signal.SIGCONT)
+        server.thaw()
     else:
         server.start()
     one.until(lambda: one.detail["redis"] == "serves")
