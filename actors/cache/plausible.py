@@ -16,8 +16,8 @@ MAX_PACKET_BYTES: Final = 4000
 
 #: Speech for one written character, at the fastest and at the slowest.
 _CHARACTER_MS: Final = (50, 1500)
-#: A Latin letter is mostly part of a word.
-_LETTER_MS: Final = (8, 1000)
+#: A Latin letter is mostly part of a word, a digit may be a zero of a million.
+_LATIN_MS: Final = (8, 1500)
 #: Silence around the words, and pauses at the marks in between.
 _SILENCE_MS: Final = 4000
 
@@ -46,7 +46,6 @@ def length_ms(text: str) -> tuple[int, int]:
     least = most = 0
     for character in text:
         if character.isalnum():
-            letter = character.isascii() and character.isalpha()
-            fast, slow = _LETTER_MS if letter else _CHARACTER_MS
+            fast, slow = _LATIN_MS if character.isascii() else _CHARACTER_MS
             least, most = least + fast, most + slow
     return (least, most + _SILENCE_MS) if most else (0, 0)

@@ -8,7 +8,6 @@ made again.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Final
 
 import diskcache
 
-from actors.cache.sounds import Kept, TierSize, unpack
+from actors.cache.sounds import MAX_ENTRY_BYTES, Kept, TierSize, unpack
 
 #: SQLite's journal beside the database, which diskcache does not count.
 _JOURNAL_BYTES: Final = 8_000_000
@@ -27,8 +26,8 @@ _LOCK_S: Final = 0.25
 #: What cannot be locked so often in a row can not be written at all.
 _MAX_LOCKED: Final = 5
 
-#: Below it a value lies in the database, above in a file of its own.
-_FILE_BYTES: Final = 64 * 1024
+#: What is seen to be writable before the tier serves: a full disk takes less than this.
+_TRIAL_BYTES: Final = 64 * 1024
 
 #: The pages that SQLite may hold in memory, of 4 KB each.
 _PAGES: Final = 1024
@@ -57,7 +56,9 @@ class DiskTier:
                 size_limit=max(limit_bytes - _JOURNAL_BYTES, limit_bytes // 2),
                 # What is used is stored again (`renew_due`), so that reading needs no lock.
                 eviction_policy="least-recently-stored",
-                disk_min_file_size=_FILE_BYTES,
+                # All of it lies in the database: a file beside it would survive a crash
+                # uncounted.
+                disk_min_file_size=2 * MAX_ENTRY_BYTES,
                 sqlite_cache_size=_PAGES,
                 # A mapped file that somebody cuts short ends the process that reads it.
                 sqlite_mmap_size=0,
@@ -92,7 +93,7 @@ class DiskTier:
     def try_writing(self) -> None:
         """See whether a sound of some length could be kept."""
         with self._problems():
-            self._cache.set("", bytes(_FILE_BYTES - 1), expire=self._ttl_s)
+            self._cache.set("", bytes(_TRIAL_BYTES), expire=self._ttl_s)
             self._cache.delete("")
 
     def size(self) -> TierSize:
@@ -121,7 +122,5 @@ def begin_anew(folder: Path) -> None:
     try:
         for path in folder.glob("cache.db*"):
             path.unlink()
-        for path in folder.glob("[0-9a-f][0-9a-f]"):
-            shutil.rmtree(path)
     except OSError as error:
         raise DiskProblem(str(error)) from error

@@ -87,7 +87,7 @@ def test_the_bound_holds_and_what_was_kept_longest_ago_goes(
     assert tier.find(["0"]) is None
 
 
-def test_long_sounds_lie_in_files_and_count_too(open_tier: Open) -> None:
+def test_long_sounds_count_too_and_leave_no_files(open_tier: Open, tmp_path: Path) -> None:
     limit_bytes = 20_000_000
     tier = open_tier(limit_bytes)
     for number in range(150):
@@ -96,6 +96,7 @@ def test_long_sounds_lie_in_files_and_count_too(open_tier: Open) -> None:
     found = tier.find(["149"])
     assert found is not None
     assert found[1].value == value(149, 200_000)
+    assert {path.name[:8] for path in (tmp_path / "sounds").iterdir()} == {"cache.db"}
 
 
 def test_a_damaged_entry_is_dropped_not_played(open_tier: Open, tmp_path: Path) -> None:
