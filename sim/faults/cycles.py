@@ -1,8 +1,9 @@
 """`python3 -m sim cycles`: a worker killed a thousand times; does anything grow?
 
 A server is started for it, with the embedded parts and `--workers` of the kind, which
-take turns: each alone would need 2.7 s a cycle (`sim.faults.cycling`). What is weighed is
-the whole process tree and what it leaves in its folder of temporary files.
+take turns: each alone needs 2.8 s a cycle (`sim.faults.cycling`), so a thousand take four
+of them a quarter of an hour. What is weighed is the whole process tree and what it leaves
+in its folder of temporary files.
 
 Exit codes: 0 nothing grows, 1 something does or did not come back, 2 the command line is
 wrong, 3 the server did not start, 4 undecided: more cycles are needed, or restarts had to

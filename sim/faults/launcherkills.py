@@ -94,9 +94,10 @@ class AfterKill:
 
 
 def moments(count: int, every_s: float, first_s: float, seed: int) -> tuple[float, ...]:
-    """Random moments, one in the first half of each span of `every_s`: time to come back."""
+    """Random moments, one early in each span of `every_s`, so that devices have time to come
+    back: most reconnect for their next turn."""
     source = random.Random(f"{seed}/launcher")
-    return tuple(first_s + every_s * (n + source.uniform(0, 0.5)) for n in range(count))
+    return tuple(first_s + every_s * (n + source.uniform(0, 0.3)) for n in range(count))
 
 
 def scenario_of(count: int, every_s: float, devices: int, seed: int) -> Scenario:
@@ -328,7 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--count", type=int, default=20, metavar="N", help="kills (20)")
     made.add_argument("--devices", type=int, default=20, metavar="N", help="talking (20)")
-    made.add_argument("--every", type=float, default=24.0, metavar="S", help="one kill (24)")
+    made.add_argument("--every", type=float, default=25.0, metavar="S", help="one kill (25)")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--out", type=Path, metavar="DIR", help="(default: var/sim/runs/...)")
     return made

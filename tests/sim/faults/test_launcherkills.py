@@ -32,7 +32,7 @@ def test_moments_are_random_repeatable_and_leave_time_to_come_back() -> None:
     assert at_s == moments(20, 24.0, 20.0, seed=3) != moments(20, 24.0, 20.0, seed=4)
     assert len(at_s) == 20
     assert at_s[0] >= 20
-    assert all(12 <= after - before <= 36 for before, after in pairwise(at_s))
+    assert all(16 <= after - before <= 32 for before, after in pairwise(at_s))
     whole_s = 60 * sum(phase.minutes for phase in scenario_of(20, 24.0, 5, 3).phases)
     assert whole_s > at_s[-1] + 12
 
