@@ -86,7 +86,7 @@ class Answers(BaseActor):
         self._desk: Desk | None = None
         self._office: Office | None = None
         self._copies: Copies | None = None
-        self._figures: dict[str, Any] = {"enabled": False}
+        self._problem = ""
         self._overflow = 0
         self._replica: IndexReplica | None = None
         self._places: list[Place] = []
@@ -97,7 +97,6 @@ class Answers(BaseActor):
         if not self.settings.answer_cache.enabled:
             self.ready({"enabled": False})
             return
-        self._figures = {"enabled": True}
         # what is restored must not hold up the thread that passes questions on
         sys.setswitchinterval(0.0005)
         self.start_engine().start(self._serve())
@@ -134,7 +133,7 @@ class Answers(BaseActor):
     @handles(Opened)
     def on_opened(self, message: Opened, sender: Address) -> None:
         if message.problem:  # the server serves without a cache, and the status says why
-            self._figures = {"enabled": True, "problem": message.problem}
+            self._problem = message.problem
             log.get().error("no answer is kept", reason=message.problem)
         if self.state == "starting":
             self.ready()
@@ -148,12 +147,14 @@ class Answers(BaseActor):
         )
 
     def _detail(self) -> dict[str, Any]:
-        """Figures of a moment ago, and where answers are stored now."""
-        if self._copies is None or self._replica is None:
-            return {**self._figures, "overflow": self._overflow}
+        """Read on either thread: whole copies only, of what the engine's thread changes."""
+        enabled = self.settings.answer_cache.enabled
+        if self._desk is None or self._copies is None or self._replica is None:
+            problem = {"problem": self._problem} if self._problem else {}
+            return {"enabled": enabled, "overflow": self._overflow, **problem}
         return {
-            "enabled": True,
-            **self._figures,
+            "enabled": enabled,
+            **self._desk.figures(),
             "overflow": self._overflow,
             **self._named(),
             "restored": self._replica.restored_count,
@@ -248,7 +249,6 @@ class Answers(BaseActor):
             wall=time.time,
         )
         self._office = Office(self._desk, copies, self._detail, time.time)
-        self._note()
 
     def _share(self, replica: IndexReplica) -> None:
         """With other instances, where the settings name a Redis."""
@@ -282,7 +282,6 @@ class Answers(BaseActor):
             now_s = time.monotonic()
             if now_s - swept_s >= SWEEP_S:
                 swept_s = now_s if not self._desk.sweep() else swept_s
-            self._note()
             await self._pause(swept_s + SWEEP_S - now_s)
 
     async def _pause(self, longest_s: float) -> None:
@@ -321,12 +320,10 @@ class Answers(BaseActor):
         assert self._office is not None
         assert self.engine is not None
         try:
-            self._note()
             reply = await self._office.reply(message)
         except Exception as error:
             log.get().exception("operator's question failed", message=type(message).__name__)
             reply = CacheReply(message.request, problem=f"{type(error).__name__}: {error}")
-        self._note()
         self.engine.emit(sender, reply)
 
     async def _send(self, post: Post) -> None:
@@ -350,8 +347,3 @@ class Answers(BaseActor):
     def _named(self) -> dict[str, Any]:
         named = {"embedder": self._chosen.embedder.name}
         return named | ({"embedder_problem": self._chosen.problem} if self._chosen.problem else {})
-
-    def _note(self) -> None:
-        """The figures of now, for the actor's thread."""
-        assert self._desk is not None
-        self._figures = self._desk.figures()

@@ -175,16 +175,16 @@ class Desk:
         return self._bank.reply(question, self._replies.get(self._key(question), 0))
 
     def figures(self) -> dict[str, Any]:
-        """What happened since the start, for the status."""
+        """What happened since the start, for the status; another thread may ask."""
         counts = self.index.counts
-        hits = {"bank": self._from_bank, **counts.hits}
-        said, missed = sum(hits.values()), sum(counts.misses.values())
+        hits, misses = {"bank": self._from_bank, **counts.hits}, dict(counts.misses)
+        said, missed = sum(hits.values()), sum(misses.values())
         return {
             "entries": len(self.index),
             "capacity": self.index.capacity,
             "hits": hits,
             "hit_rate": said / (said + missed) if said + missed else 0.0,
-            "misses": dict(counts.misses),
+            "misses": misses,
             "saved_calls": said,
             "saved_ms": round(self._saved_ms),
             "learned": counts.learned,

@@ -54,7 +54,8 @@ class Together(Generic[Asker]):
 
     @property
     def waiting(self) -> int:
-        return sum(len(question.waiting) for question in self._questions.values())
+        """Who wait; another thread may ask."""
+        return sum(len(question.waiting) for question in list(self._questions.values()))
 
     def ask(self, key: str, name: str, asker: Asker, now_s: float) -> Literal["lead", "wait"]:
         """Who is called `name` asks; one who asks again goes ahead by himself."""
