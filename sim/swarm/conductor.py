@@ -213,6 +213,7 @@ class _Conductor:
         faults = asyncio.create_task(self._faults())
         if self._job.beside is not None:
             beside.append(asyncio.create_task(self._beside(self._job.beside)))
+            beside[-1].add_done_callback(self._ended_beside)
         try:
             await asyncio.wait(
                 [script, stopped, lost, *failed], return_when=asyncio.FIRST_COMPLETED
@@ -329,6 +330,10 @@ class _Conductor:
 
     async def _beside(self, work: Beside) -> None:
         await work(self.around, self.base)
+
+    def _ended_beside(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._live.say(f"what was done beside the run failed: {error!r}")
 
     async def _lost(self) -> str:
         """Return, in words, when nothing has succeeded for the scenario's time."""
