@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.cache.collecting import Collecting
 from actors.cache.entries import Entry
 from actors.cache.pending import Ban, Change, Drop, Keep, Use
 from actors.cache.records import pack
@@ -40,8 +41,10 @@ class Copies:
         self._space = space
         self._vector_of = vector_of
         self._wall = wall
+        self._collecting = Collecting()
 
     def kept(self, entry: Entry) -> None:
+        self._collecting.kept()
         keep = self.keep_of(entry)
         if keep is not None:
             self._push(keep)

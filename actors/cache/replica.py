@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from actors import log
+from actors.cache.collecting import Collecting
 from actors.cache.copies import Copies
 from actors.cache.disk import DiskShelf
 from actors.cache.entries import Entry
@@ -40,6 +41,7 @@ class IndexReplica:
         wall: Callable[[], float],
     ) -> None:
         self._index = index
+        self._collecting = Collecting()
         self._copies = copies
         self._disk = disk
         self._space = space
@@ -124,11 +126,13 @@ class IndexReplica:
             return None
 
     def _restore(self, stored: Stored) -> bool:
+        self._collecting.kept()
         return self._index.restore(stored.entry, self._wall(), stored.vector)
 
     def _take(self, stored: Stored, body: bytes) -> None:
         if self._index.is_banned(stored.entry, self._wall()):
             return
+        self._collecting.kept()
         self._index.put(stored.entry, self._wall(), stored.vector)
         self._keep_on_disk(stored.entry, body)
 

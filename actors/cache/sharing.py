@@ -42,6 +42,8 @@ _CHECK_EVERY_S: Final = 2.0
 _RETRY_S: Final = (0.2, 5.0)
 #: A task that was cancelled in vain is cancelled again so much later.
 _END_S: Final = 0.1
+#: A pause before each batch of what is given anew: some 5 000 a second.
+_ANEW_S: Final = 0.02
 #: Dropped from Redis in one go when it holds too many.
 _EXCESS: Final = 500
 
@@ -97,8 +99,9 @@ class RedisShelf:
         self._timeout_s = timeout_s
         self._capacity = capacity
         self._ttl_s = ttl_s
-        #: Of the Redis that this instance was compared with last; set it before `run`.
+        #: Of the Redis that got all of this instance's answers; set it before `run`.
         self.epoch = ""
+        self._seen_epoch = ""
         self._clock = clock
         self._own = uuid.uuid4().hex[:_OWN_CHARS].encode()
         self._pending = Pending(_WAITING)
@@ -191,13 +194,16 @@ class RedisShelf:
         mine = self._replica.ids()  # first: what comes from now on is no matter of this
         await redis.set(self._epoch_key, uuid.uuid4().hex, nx=True)
         found: Any = await redis.get(self._epoch_key)
-        epoch = found.decode() if found is not None else ""
+        if found is None:
+            raise RedisError("it was emptied in between")
+        epoch = found.decode()
         theirs = _texts(await redis.zrevrange(self._used, 0, -1))
         self._count = len(theirs)
         known = set(theirs)
         if epoch != self.epoch:
             self._given_anew = deque(entry_id for entry_id in mine if entry_id not in known)
         else:
+            self._given_anew.clear()
             waiting = self._pending.ids()
             for entry_id in mine:
                 if entry_id not in known and entry_id not in waiting:
@@ -206,8 +212,7 @@ class RedisShelf:
             keys = [self._body + entry_id for entry_id in theirs[at : at + _READ]]
             bodies: list[Any] = await redis.mget(keys)
             await self._replica.restored([body for body in bodies if body is not None])
-        self.epoch = epoch
-        await self._replica.remember_epoch(epoch)
+        self._seen_epoch = epoch
         self._changed.set()
 
     # --- writing ---
@@ -222,15 +227,20 @@ class RedisShelf:
             await asyncio.sleep(_WRITE_EVERY_S)
             while len(self._pending) or self._given_anew:
                 await self._write_some(redis)
+            if self.epoch != self._seen_epoch:  # only now: what is there is all there was
+                await self._replica.remember_epoch(self._seen_epoch)
+                self.epoch = self._seen_epoch
             if time.monotonic() - checked_s >= _CHECK_EVERY_S:
                 checked_s = time.monotonic()
                 epoch: Any = await redis.get(self._epoch_key)
-                if epoch is None or epoch.decode() != self.epoch:
+                if epoch is None or epoch.decode() != self._seen_epoch:
                     log.get().warning("redis was emptied; answers are given anew")
                     await self._compare(redis)
 
     async def _write_some(self, redis: Redis) -> None:
         """One exchange; what could not be written waits on."""
+        if self._given_anew:  # so many at once that who reads the news would fall behind
+            await asyncio.sleep(_ANEW_S)
         clears, changes = self._pending.take(_BATCH)
         while len(changes) < _BATCH and self._given_anew:
             keep = self._replica.keep_of(self._given_anew.popleft())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -199,21 +200,36 @@ async def sharing(folder: Path, entries: int, asked: Sequence[str]) -> None:
         server.stop()
 
 
+PHASES = ("disk", "restart", "sharing")
+
+
+def phase(name: str, folder: Path, entries: int) -> None:
+    """In a process of its own, so that its memory is."""
+    libraries.load()
+    sys.setswitchinterval(0.0005)  # as the actor does
+    asked = questions(entries + 1000)
+    asked, more = asked[:entries], asked[entries:]
+    if name == "disk":
+        asyncio.run(disk(folder, entries, asked, more))
+    elif name == "restart":
+        asyncio.run(restart(folder, entries, asked))
+    else:
+        asyncio.run(sharing(folder, entries, asked))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.cache.scale", description=__doc__)
     parser.add_argument("--entries", type=int, default=50_000)
     parser.add_argument("--redis", action="store_true", help="share through a real redis-server")
     options = parser.parse_args()
-    libraries.load()
-    sys.setswitchinterval(0.0005)  # as the actor does
-    asked = questions(options.entries + 1000)
-    asked, more = asked[: options.entries], asked[options.entries :]
+    phases = PHASES if options.redis and PROGRAM is not None else PHASES[:2]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        asyncio.run(disk(folder, options.entries, asked, more))
-        asyncio.run(restart(folder, options.entries, asked))
-        if options.redis and PROGRAM is not None:
-            asyncio.run(sharing(folder, options.entries, asked))
+        for each in phases:
+            process = multiprocessing.get_context("spawn").Process(
+                target=phase, args=(each, Path(name), options.entries)
+            )
+            process.start()
+            process.join()
 
 
 if __name__ == "__main__":
