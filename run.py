@@ -36,7 +36,7 @@ commands:
   cache           look into the answer cache of a running server, or change it:
                   cache why "…" | forget "…" | clear | export FILE | import FILE | stats
   fetch-embedder  fetch the sentence model by which the answer cache finds more paraphrases
-                  (2 GB with its library; without it n-grams serve)
+                  (several GB with its library; without it n-grams serve)
 """
 COMMANDS = (
     *("serve", "test", "check-config", "default-config", "status"),

@@ -49,7 +49,7 @@ def main() -> int:
         return 0
     print(f"Fetching {BGE} (100 MB) …", file=sys.stderr)
     try:
-        folder = fetch()
+        folder = fetch(BGE, BGE_FOLDER)
     except FetchFailed as error:
         print(f"{error}. Until then hashed n-grams serve.", file=sys.stderr)
         return 1

@@ -35,6 +35,8 @@ _WAITING: Final = 10_000
 #: Changes in one exchange, and bodies in one reading.
 _BATCH: Final = 100
 _READ: Final = 50
+#: Ids in one reading.
+_LISTED: Final = 2000
 #: A change is written so much later, and the epoch is looked at so often.
 _WRITE_EVERY_S: Final = 0.05
 _CHECK_EVERY_S: Final = 2.0
@@ -197,23 +199,42 @@ class RedisShelf:
         if found is None:
             raise RedisError("it was emptied in between")
         epoch = found.decode()
-        theirs = _texts(await redis.zrevrange(self._used, 0, -1))
+        theirs = await self._listed(redis)
         self._count = len(theirs)
         known = set(theirs)
         if epoch != self.epoch:
             self._given_anew = deque(entry_id for entry_id in mine if entry_id not in known)
         else:
             self._given_anew.clear()
-            waiting = self._pending.ids()
-            for entry_id in mine:
-                if entry_id not in known and entry_id not in waiting:
-                    self._replica.dropped(entry_id)
+            known |= self._pending.ids()
+            await self._drop_forgotten(redis, [i for i in mine if i not in known])
         for at in range(0, len(theirs), _READ):
             keys = [self._body + entry_id for entry_id in theirs[at : at + _READ]]
             bodies: list[Any] = await redis.mget(keys)
             await self._replica.restored([body for body in bodies if body is not None])
         self._seen_epoch = epoch
         self._changed.set()
+
+    async def _listed(self, redis: Redis) -> list[str]:
+        """Ids by falling use, in pieces that hold up nobody; one may slip through meanwhile."""
+        found: dict[str, None] = {}
+        while piece := await redis.zrevrange(self._used, len(found), len(found) + _LISTED - 1):
+            before = len(found)
+            found.update(dict.fromkeys(_texts(piece)))
+            if len(found) == before:
+                break
+            await asyncio.sleep(0)
+        return list(found)
+
+    async def _drop_forgotten(self, redis: Redis, entry_ids: Sequence[str]) -> None:
+        """What is not in Redis any more was forgotten by others, or is over."""
+        for at in range(0, len(entry_ids), _READ):
+            some = entry_ids[at : at + _READ]
+            bodies: list[Any] = await redis.mget([self._body + entry_id for entry_id in some])
+            for entry_id, body in zip(some, bodies, strict=True):
+                if body is None:
+                    self._replica.dropped(entry_id)
+            await asyncio.sleep(0)
 
     # --- writing ---
 
