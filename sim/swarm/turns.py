@@ -140,8 +140,9 @@ def _faults(
         ("stop twice", stops > 1),
         (
             "early stop",
-            bool(times.cleared)
-            or (not interrupted and margin is not None and margin < -EARLY_STOP_MS),
+            # Who interrupts wants the rest unheard.
+            not interrupted
+            and (bool(times.cleared) or (margin is not None and margin < -EARLY_STOP_MS)),
         ),
         ("no audio", bool(starts) and not interrupted and not spoken),
         ("silence", spoken and trace.audible_at is None),
