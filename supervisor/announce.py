@@ -37,7 +37,7 @@ def _lines(settings: Settings, listeners: dict[str, socket.socket], took_ms: int
             lines.append(
                 f"  {title:<19} {engine_name(engine)} ({role_of(kind, engine)}, weight {engine.weight})"
             )
-    lines.append(f"  {'state and cache':<19} memory (embedded)")
+    lines.append(f"  {'answers and sounds':<19} {_kept(settings)}")
     if not server.tokens:
         lines.append("Every device is let in: set server.tokens to change that.")
     lines += [
@@ -46,6 +46,16 @@ def _lines(settings: Settings, listeners: dict[str, socket.socket], took_ms: int
         "Ctrl-C ends it.",
     ]
     return lines
+
+
+def _kept(settings: Settings) -> str:
+    """Where what was said before is kept; the address of Redis may hold a password."""
+    caches = settings.answer_cache.enabled, settings.sound_cache.enabled
+    if not any(caches):
+        return "not kept"
+    folder = settings.storage.folder or "var/cache"
+    shared = ", shared through Redis" if settings.redis.url.get_secret_value() else ""
+    return f"{folder} (embedded){shared}"
 
 
 def lan_address() -> str:
