@@ -34,6 +34,8 @@ class Child:
     pid: int = 0
     state: str = "starting"
     ended_at: float = 0.0
+    #: From its last end until it was ready again.
+    back_ms: int = 0
     #: Why it is about to end, when that is known before it does.
     end_reason: str = ""
     history: RestartHistory = field(default_factory=RestartHistory)
@@ -86,11 +88,12 @@ class Supervisor(BaseActor):
         child.state = "ready"
         child.history.became_ready(now)
         if child.ended_at:
+            child.back_ms = round((now - child.ended_at) * 1000)
             log.get().info(
                 "restarted",
                 child=child.name,
                 pid=child.pid,
-                after_ms=round((now - child.ended_at) * 1000),
+                after_ms=child.back_ms,
                 restarts=child.history.restarts,
             )
         self.child_ready(child, message.detail)
@@ -146,6 +149,7 @@ class Supervisor(BaseActor):
             note = self.child_detail(child)
             if child.history.restarts:
                 note["last_end"] = child.history.last_reason
+                note["back_after_ms"] = child.back_ms
             lines += (
                 ActorReport(
                     child.name,

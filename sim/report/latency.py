@@ -171,9 +171,12 @@ def _against_load(found: list[tuple[Phase, Aggregate]]) -> str:
     """Latency over the number of talkers, where at least three levels differ."""
     points = (
         sorted(
-            (float(phase.talkers), figures.latencies["first_word_ms"])
-            for phase, figures in found
-            if phase.counted and "first_word_ms" in figures.latencies and phase.talkers
+            (
+                (float(phase.talkers), figures.latencies["first_word_ms"])
+                for phase, figures in found
+                if phase.counted and "first_word_ms" in figures.latencies and phase.talkers
+            ),
+            key=lambda point: point[0],  # several phases may have one level
         )
         if len({phase.talkers for phase, _f in found if phase.counted}) >= 3
         else []

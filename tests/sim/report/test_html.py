@@ -78,6 +78,17 @@ def test_the_verdict_comes_first_and_every_part_is_there(levels: Run) -> None:
     assert places == sorted(places)
 
 
+def test_one_level_may_come_twice(levels: Run) -> None:
+    """As in a run that repeats a level with warm caches."""
+    first = next(phase for phase in levels.phases if phase.counted)
+    again = tuple(
+        replace(phase, talkers=first.talkers) if phase is levels.phases[-1] else phase
+        for phase in levels.phases
+    )
+    assert len({phase.talkers for phase in again}) < len(levels.phases)
+    assert "By phase" in Outline(html(replace(levels, phases=again))).text
+
+
 def test_it_needs_nothing_else(levels: Run) -> None:
     page = Outline(html(levels))
     assert page.scripts == 0
