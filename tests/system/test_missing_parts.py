@@ -13,7 +13,7 @@ import pytest
 from tests.system.conftest import starter
 from tests.system.server import Server
 from tests.system.side_by_side import Outcomes, side_by_side, takes_long
-from tests.system.standins import FALLBACK, StandIns
+from tests.system.standins import FALLBACK, NO_CACHES, StandIns
 from tests.system.talker import APOLOGY, BUSY, SUM, Question, talker
 from tests.system.waiting import eventually, until
 from tests.workers.standin import StandIn
@@ -96,7 +96,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, _stand_ins: StandIns) -> 
     for start in starter(folder, ready=False):
         recogniser = start({"asr": [{"kind": "vosk", "model": str(wrong)}]})
         voice = start({"tts": [{"kind": "edge", "service_url": nowhere}]})
-        model = start({"llm": [_stand_ins.ollama_llm(), *FALLBACK["llm"]]})
+        model = start({"llm": [_stand_ins.ollama_llm(), *FALLBACK["llm"]], **NO_CACHES})
         yield side_by_side(
             {
                 "recogniser": partial(a_missing_recogniser, recogniser, wrong),

@@ -16,7 +16,7 @@ from actors.workers.llm.rules import BRIDGE_ZH
 from sim.hearing import understand
 from tests.system.conftest import Start
 from tests.system.server import Server
-from tests.system.standins import EMBEDDED, FALLBACK, StandIns
+from tests.system.standins import EMBEDDED, FALLBACK, NO_CACHES, StandIns
 from tests.system.talker import SUM, Question, Talker, talker
 
 pytestmark = pytest.mark.system
@@ -39,6 +39,7 @@ def servers(start_for_module: Start, _stand_ins: StandIns) -> dict[str, Server]:
                 "asr": [{"kind": "vosk", "model": "tiny"}],
                 "llm": [services.ollama_llm(**short), *FALLBACK["llm"]],
                 "tts": [services.edge_tts(**short), *FALLBACK["tts"]],
+                **NO_CACHES,
             }
         ),
         "openai": start_for_module(
@@ -53,6 +54,7 @@ def servers(start_for_module: Start, _stand_ins: StandIns) -> dict[str, Server]:
                 "asr": [services.openai_asr(), *FALLBACK["asr"]],
                 "llm": [services.openai_llm(), *FALLBACK["llm"]],
                 "tts": [services.openai_tts(), *FALLBACK["tts"]],
+                **NO_CACHES,
             }
         ),
     }

@@ -19,11 +19,20 @@ pytestmark = [pytest.mark.system, pytest.mark.faults]
 
 
 async def check_talks_on(device: Talker) -> None:
-    """On the same connection: no frame was torn, in either direction."""
+    """On the same connection: no frame was torn, in either direction.
+
+    A link that stalls while an answer comes gives the device all of it at once, right
+    behind `tts start`, and firmware loses that: then the user asks again.
+    """
     device.check_unbroken()
     await device.body._body.until(lambda: device.body.state != "speaking", 15.0)
-    await device.ask(SUM, linger_ms=200)
-    device.check_unbroken()
+    for _ in range(4):
+        result = await device.speak(SUM, linger_ms=200)
+        device.check_unbroken()
+        if result.right:
+            return
+        assert any("device loses" in remark for remark in result.verdict.remarks), result.verdict
+    raise AssertionError("four answers in a row were lost by the link")
 
 
 async def killed_inside_a_frame(server: Server, mode: str, version: int) -> None:
