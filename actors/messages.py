@@ -550,8 +550,13 @@ class TurnRecord:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Speech kept ready: text → Opus packets of the downlink's rate and length."""
+    """Speech kept ready: text → Opus packets of the downlink's rate and length.
+
+    `wake_replies` are said in turn with the settings' wake greeting; the sound cache has
+    them.
+    """
 
     rate_hz: int
     frame_ms: int
     frames: dict[str, tuple[bytes, ...]]
+    wake_replies: tuple[str, ...] = ()

@@ -84,10 +84,15 @@ class Bank:
 
     def phrase(self, name: str, language: str, count: int) -> Reply | None:
         """One of the phrases of this name (fillers, busy, …); None if there are none."""
+        replies = self.all_of(name, language)
+        return replies[count % len(replies)] if replies else None
+
+    def all_of(self, name: str, language: str) -> tuple[Reply, ...]:
+        """All phrases of this name."""
         for dialogue in self.dialogues:
             if (dialogue.name, dialogue.language) == (name, language):
-                return dialogue.replies[count % len(dialogue.replies)]
-        return None
+                return dialogue.replies
+        return ()
 
     def phrases(self, language: str = "") -> tuple[str, ...]:
         """Every clause to be spoken ahead, each once; of this language or of all."""

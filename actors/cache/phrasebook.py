@@ -45,6 +45,7 @@ from actors.messages import (
     TurnId,
     WorkFailed,
 )
+from cfg.model import Dialogue
 
 #: Nobody could speak: try again so much later, longer each time.
 RETRY_S: Final = (5.0, 300.0)
@@ -79,6 +80,7 @@ class Phrasebook(BaseActor):
         self.frames: dict[str, tuple[bytes, ...]] = {}
         self.ahead = Ahead((), (), ())
         self.problem = ""
+        self.wake_replies: tuple[str, ...] = ()
         #: What is being asked for or spoken, and the request that asks.
         self.item: Item | None = None
         self.request = 0
@@ -108,6 +110,7 @@ class Phrasebook(BaseActor):
             bank, self.problem = bank_of(self.settings, questions=False)
         if self.problem:
             log.get().error("phrase bank not used as it is", reason=self.problem)
+        self.wake_replies = _wake_replies(bank, dialogue)
         self.ahead = Ahead(
             tuple(phrase for phrase in dict.fromkeys(own) if phrase),
             bank.phrases(dialogue.language),
@@ -279,7 +282,8 @@ class Phrasebook(BaseActor):
             return
         self._told = acceptor
         downlink = self.settings.downlink
-        self.send(acceptor, Phrases(downlink.sample_rate_hz, downlink.frame_ms, dict(self.frames)))
+        rate_hz, frame_ms = downlink.sample_rate_hz, downlink.frame_ms
+        self.send(acceptor, Phrases(rate_hz, frame_ms, dict(self.frames), self.wake_replies))
 
     def _tell_progress(self, now: float) -> None:
         """The status asks the cache, and shows it there."""
@@ -318,3 +322,12 @@ def _pause_s() -> float:
     """How long to leave the voices alone, by how busy this host has been."""
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     return BUSY_PAUSE_S if busy else PAUSE_S
+
+
+def _wake_replies(bank: Bank, dialogue: Dialogue) -> tuple[str, ...]:
+    """What may be said instead of the wake greeting, unless the operator chose his own."""
+    if dialogue.wake_greeting != Dialogue().wake_greeting:
+        return ()
+    replies = bank.all_of("wake_replies", dialogue.language)
+    texts = (reply.clauses[0] for reply in replies if len(reply.clauses) == 1)
+    return tuple(text for text in texts if text != dialogue.wake_greeting)

@@ -75,7 +75,7 @@ class Session(BaseActor):
     @handles(Phrases)
     def on_phrases(self, message: Phrases, sender: Address) -> None:
         self._phrases = message
-        self._to_serving("phrases", message.frames)
+        self._to_serving("phrases", message)
 
     @handles(EndConnection)
     def on_end_connection(self, message: EndConnection, sender: Address) -> None:
@@ -136,6 +136,8 @@ class Session(BaseActor):
             self._recorded,
             lambda reason: self._ended(key, reason),
         )
+        if self._phrases is not None:
+            self._serving.phrases(self._phrases)
         self.engine.emit(self.parent, Adopted(key, self._serving.state.device_id, kept.takeovers))
         self._serving.begin()
 

@@ -56,6 +56,8 @@ class Conversation:
         self.attention = Attention(settings.listening, settings.dialogue.language)
         self.attention.manual = state.mode == "manual"
         self.closing = False
+        #: What may be said instead of the wake greeting.
+        self.wake_replies: tuple[str, ...] = ()
         self._channel = Channel(settings, state, self.out, now, wall_s)
         self._heard = heard or PacketRing(bytearray(HEARD_BYTES), 0, HEARD_BYTES)
         self._draining = False
@@ -118,9 +120,15 @@ class Conversation:
         if not wake_word:
             self.turns.begin(now).text_ready(text.strip(), now)
         elif dialogue.wake_greeting:
-            self.turns.begin(now).say(dialogue.wake_greeting, now)
+            greeting = self._wake_greeting()
+            self.turns.begin(now).say(greeting, now)
         elif armed:
             self.attention.arm(now)
+
+    def _wake_greeting(self) -> str:
+        """The settings' greeting first, then in turn with others: it does not sound canned."""
+        greetings = (self.settings.dialogue.wake_greeting, *self.wake_replies)
+        return greetings[self.state.turn % len(greetings)]
 
     def _abort(self, reason: str, now: float) -> None:
         self._active_at = now

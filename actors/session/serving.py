@@ -29,7 +29,7 @@ from actors.effects import (
     TurnEnded,
 )
 from actors.engine import EngineThread
-from actors.messages import Address, Directory, TurnRecord
+from actors.messages import Address, Directory, Phrases, TurnRecord
 from actors.session.checkpoint import Checkpoint
 from actors.session.connection import BinaryMessage, Closed, DeviceConnection, TextMessage
 from actors.session.conversation import Conversation
@@ -120,9 +120,10 @@ class Serving:
             self._conversation.answer(message, time.monotonic())
             self._step()
 
-    def phrases(self, frames: Mapping[str, tuple[bytes, ...]]) -> None:
+    def phrases(self, message: Phrases) -> None:
         """Speech kept ready, for the turns from now on."""
-        self._conversation.turns.phrases = frames
+        self._conversation.turns.phrases = message.frames
+        self._conversation.wake_replies = message.wake_replies
 
     def drain(self, deadline_s: float) -> None:
         if not self._over:

@@ -213,6 +213,24 @@ def test_sessions_hold_only_the_settings_phrases(clock: Clock, chosen: Settings)
     assert not set(CLAUSES) & set(told.frames)
 
 
+def test_sessions_are_told_other_wake_replies(
+    clock: Clock, chosen: Settings, tmp_path: Path
+) -> None:
+    """Unless the operator chose a greeting of his own."""
+    file = tmp_path / "wake.toml"
+    replies = '[default.zh.wake_replies]\nsay = ["我在。", "在呢。", "请说。"]\n'
+    file.write_text(BANK + replies, encoding="utf-8")
+    storage = chosen.storage.model_copy(update={"phrases": str(file)})
+    banked = chosen.model_copy(update={"storage": storage})
+    book = Surroundings(clock, banked).begin()
+    book.run(60)
+    assert book.told[-1].wake_replies == ("在呢。", "请说。")
+    dialogue = chosen.dialogue.model_copy(update={"wake_greeting": "到！"})
+    own = Surroundings(clock, banked.model_copy(update={"dialogue": dialogue})).begin()
+    own.run(60)
+    assert own.told[-1].wake_replies == ()
+
+
 def test_what_the_cache_has_is_not_spoken_again(clock: Clock, chosen: Settings) -> None:
     first = Surroundings(clock, chosen).begin()
     first.run(60)

@@ -176,6 +176,16 @@ def test_a_wake_word_is_greeted_and_its_audio_is_not_heard() -> None:
     world.check_over()
 
 
+def test_wake_words_are_not_always_greeted_with_the_same_words() -> None:
+    world = World()
+    world.conversation.wake_replies = ("在呢。", "请说。")
+    world.hello()
+    for _ in range(4):
+        world.detect("你好小智")
+        world.run(5)
+    assert world.texts("tts sentence_start") == ["我在。", "在呢。", "请说。", "我在。"]
+
+
 def test_a_wake_word_in_realtime_mode_is_listened_to_after_the_greeting() -> None:
     world = World()
     world.hello()
