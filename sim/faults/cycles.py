@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim import resources, soak
+from sim.costs import Reading
 from sim.faults import serverlog, targets
-from sim.faults.cycling import Growth, Rhythm, Weighed, growth, table
+from sim.faults.cycling import Growth, Rhythm, Weighed, growth, steps, table
 from sim.faults.serverlog import LogLine
 from sim.swarm import command
 from sim.swarm.server import NotStarted, Server
@@ -48,6 +49,8 @@ _LOOK_S = 0.02
 #: Between the last worker's return and weighing.
 _SETTLE_S = 0.5
 _SHOWN_EACH_S = 10.0
+#: Of the actors whose memory changed most.
+_ACTORS_SHOWN = 5
 #: More restarts that waited than this share: not the cycles that were meant.
 _WAITED_SHARE = 0.01
 
@@ -209,7 +212,17 @@ def weigh(launcher: int, cycles: int, scraps: Path) -> Weighed:
         files=sum(1 for _ in scraps.rglob("*")),
         shared=_shared(),
         memfds=len({file for each in readings for file in memory_files(each.pid)}),
+        actors_mib=_by_actor(readings),
     )
+
+
+def _by_actor(readings: Sequence[Reading]) -> dict[str, float]:
+    """Proportional MiB by actor; those that share a name are one."""
+    weights: dict[str, float] = {}
+    for each in readings:
+        if each.pss_bytes is not None:
+            weights[each.name] = weights.get(each.name, 0.0) + each.pss_bytes / 1024**2
+    return weights
 
 
 def memory_files(pid: int) -> Iterator[int]:
@@ -276,6 +289,11 @@ def _tell(outcome: Outcome, folder: Path, said: str) -> int:
             f"back      after {back.p50:.0f} ms (median), {back.p95:.0f} (95 %), {back.most:.0f} (most)"
         )
     lines += [f"waited    {outcome.waited} restarts", table(found)]
+    lines += [
+        f"memory    {each.actor}: {each.first_mib:.1f} → {each.last_mib:.1f} MiB, "
+        f"largest step {each.step_mib:+.1f} at {each.at_cycles} cycles"
+        for each in steps(outcome.samples)[:_ACTORS_SHOWN]
+    ]
     lines.append(f"verdict   {'PASSED' if code == command.HELD else 'FAILED'}: {why}")
     print("\n".join(lines))
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,9 @@ What grows is judged by the soak's mathematics, over cycles instead of hours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Final
 
 from sim import soak
@@ -70,6 +71,7 @@ class Weighed:
 
     `files`: temporary files of the server, `shared`: entries of /dev/shm, `memfds`:
     different memory files that are open. Memory in MiB, None where it may not be read.
+    `actors_mib`: the proportional memory of each actor, so that growth has a name.
     """
 
     cycles: int
@@ -81,9 +83,11 @@ class Weighed:
     files: int
     shared: int
     memfds: int
+    actors_mib: Mapping[str, float] = field(default_factory=dict)
 
 
-FIGURES: Final = tuple(each.name for each in fields(Weighed) if each.name != "cycles")
+_NO_FIGURES: Final = ("cycles", "actors_mib")
+FIGURES: Final = tuple(each.name for each in fields(Weighed) if each.name not in _NO_FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,33 @@ def growth(samples: Sequence[Weighed]) -> tuple[Growth, ...]:
             trend = soak.judge(figure, at_s, values, _ALLOWED[figure])
             found.append(Growth(figure, known[0], known[-1], trend))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The largest change of an actor's memory between two weighings, in MiB."""
+
+    actor: str
+    first_mib: float
+    last_mib: float
+    step_mib: float
+    #: Cycles when the step was seen.
+    at_cycles: int
+
+
+def steps(samples: Sequence[Weighed]) -> tuple[Step, ...]:
+    """What each actor that was there all the time weighed, the most changed first."""
+    if not samples:
+        return ()
+    names = set.intersection(*(set(each.actors_mib) for each in samples))
+    found = []
+    for name in names:
+        values = [each.actors_mib[name] for each in samples]
+        changes = [after - before for before, after in pairwise(values)] or [0.0]
+        at = max(range(len(changes)), key=lambda place: abs(changes[place]))
+        cycles = samples[min(at + 1, len(samples) - 1)].cycles
+        found.append(Step(name, values[0], values[-1], changes[at], cycles))
+    return tuple(sorted(found, key=lambda each: (-abs(each.last_mib - each.first_mib), each.actor)))
 
 
 def table(found: Sequence[Growth]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from sim.faults import cycles
 from sim.faults.cycles import Outcome, memory_files, verdict, weigh
-from sim.faults.cycling import Rhythm, Weighed, growth, table
+from sim.faults.cycling import Rhythm, Weighed, growth, steps, table
 from supervisor.restart import RestartHistory
 
 FLAT = Weighed(0, 30, 300.0, 200.0, 500.0, 60.0, 3, 0, 4)
@@ -121,3 +121,20 @@ def test_only_new_and_whole_lines_of_a_log_are_read(tmp_path: Path) -> None:
         file.write("ted  actor=root child=console pid=2\n")
     assert [line.members["child"] for line in tail.lines()] == ["console"]
     assert tail.lines() == []
+
+
+def test_growth_has_a_name() -> None:
+    """Of the actors that were there all the time, who grew, by how much, and when."""
+    series = [
+        replace(
+            FLAT,
+            cycles=cycle,
+            actors_mib={"root": 20.0, "answers": 60.0 + 32 * (cycle >= 760), f"tts-{cycle}": 9.0},
+        )
+        for cycle in range(0, 1001, 10)
+    ]
+    first, second = steps(series)
+    assert (first.actor, first.first_mib, first.last_mib) == ("answers", 60.0, 92.0)
+    assert (first.step_mib, first.at_cycles) == (32.0, 760)
+    assert (second.actor, second.step_mib) == ("root", 0.0)
+    assert steps([]) == ()
