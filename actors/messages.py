@@ -378,6 +378,9 @@ class AskAnswer:
     `scope` is (persona, language, tools, model generation): answers are shared inside one
     scope only. `context` is the user's question before this one, '' for none. The session
     waits `answer_cache.ask_ms` for a reply, then goes on without.
+
+    `purpose`: "ahead" looks up what the user seems to be saying before it is sure; nothing
+    counts as asked. "said" makes that count, as its answer is said now; no reply comes.
     """
 
     turn: TurnId
@@ -385,6 +388,7 @@ class AskAnswer:
     question: str
     scope: tuple[str, str, str, str]
     context: str = ""
+    purpose: Literal["answer", "ahead", "said"] = "answer"
 
 
 @dataclass(frozen=True, slots=True)

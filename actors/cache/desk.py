@@ -106,6 +106,11 @@ class Desk:
         self._scopes.move_to_end(scope)
         if len(self._scopes) > _SCOPES:
             self._scopes.popitem(last=False)
+        if message.purpose == "ahead":
+            return [] if self._too_late(arrived_s) else [(sender, self._foresee(message, scope))]
+        if message.purpose == "said":
+            self._count_said(message, scope)
+            return []
         if self._too_late(arrived_s):
             return self._overheard(message, scope)
         reply = self.from_bank(message.question)
@@ -200,6 +205,31 @@ class Desk:
         }
 
     # --- inside ---
+
+    def _foresee(self, message: AskAnswer, scope: Scope) -> AnswerKnown | AnswerUnknown:
+        """What will be answered if this turns out to be the question; nothing is counted."""
+        reply = self.from_bank(message.question)
+        if reply is not None:
+            return self._known(message, reply.clauses, reply.emotion, "bank")
+        asker, context = message.turn.session, message.context
+        found = self.index.foresee(
+            message.question, scope, self._wall(), asker=asker, context=context
+        )
+        if found is None:
+            return AnswerUnknown(message.turn, message.request, "not foreseen", False)
+        clauses = clauses_of(found.entry.answer)
+        return self._known(message, clauses, found.entry.emotion, found.tier)
+
+    def _count_said(self, message: AskAnswer, scope: Scope) -> None:
+        """What was foreseen is said: it counts as if it had been asked just now."""
+        if self.from_bank(message.question) is not None:
+            self._count_bank(message.question)
+            self._overhear(message, scope)
+            return
+        asker, context = message.turn.session, message.context
+        found = self.index.ask(message.question, scope, self._wall(), asker=asker, context=context)
+        if isinstance(found, Hit):
+            self._saved_ms += found.entry.took_ms
 
     def _key(self, question: str) -> str:
         return self.index.form_of(question).key

@@ -71,13 +71,17 @@ class Listeners:
 
     def repeats(self, asker: str, entry_id: str, now_s: float) -> bool:
         """Whether this asker just heard this entry; asked once, it is forgotten."""
-        last = self._heard.get(asker)
-        if last is None or last.fresh or last.entry_id != entry_id:
-            return False
-        if not 0 <= now_s - last.at_s <= REPEAT_S:
+        if not self.would_repeat(asker, entry_id, now_s):
             return False
         del self._heard[asker]
         return True
+
+    def would_repeat(self, asker: str, entry_id: str, now_s: float) -> bool:
+        """What `repeats` would say; nothing is forgotten."""
+        last = self._heard.get(asker)
+        if last is None or last.fresh or last.entry_id != entry_id:
+            return False
+        return 0 <= now_s - last.at_s <= REPEAT_S
 
     def objected(self, asker: str, now_s: float) -> Heard | None:
         """What this asker objects to, if it was a cached answer."""

@@ -96,6 +96,19 @@ class AnswerIndex:
         self._listeners.heard(asker, hit, now_s)
         return hit
 
+    def foresee(
+        self, question: str, scope: Scope, now_s: float, *, asker: str = "", context: str = ""
+    ) -> Hit | None:
+        """What `ask` would answer if this were asked now; nothing is counted or changed."""
+        said = self._said(question)
+        verdict, before = self._verdict(said, context)
+        if is_objection(said) or not verdict.cacheable:
+            return None
+        found, _ = self._find(said, scope, before, now_s)
+        if isinstance(found, Miss) or self._listeners.would_repeat(asker, found.entry.id, now_s):
+            return None
+        return found
+
     def overhear(
         self, question: str, scope: Scope, now_s: float, *, asker: str, context: str = ""
     ) -> None:

@@ -268,3 +268,64 @@ def test_expired_answers_are_swept_in_pieces() -> None:
     sessions.clock.now_s += 11.0
     assert not sessions.desk.sweep()
     assert len(sessions.index) == 0
+
+
+# --- what is looked up before the question is sure ------------------------------------
+
+
+def purpose(sessions: Sessions, name: str, text: str, what: str) -> list[tuple[str, Any]]:
+    message = replace(sessions.question(name, text), purpose=what)
+    return sessions.desk.ask(message, name, sessions.clock.now_s)
+
+
+def counted(sessions: Sessions) -> tuple[Any, ...]:
+    figures = sessions.desk.figures()
+    return figures["hits"], figures["misses"], figures["saved_ms"], figures["waiting"]
+
+
+def test_what_is_looked_up_ahead_counts_only_once_it_is_said() -> None:
+    sessions = Sessions()
+    sessions.ask("a", CAPITAL)
+    sessions.learn("a", CAPITAL, "北京。")
+    before = counted(sessions)
+    ((_, foreseen),) = purpose(sessions, "b", "请问中国的首都是哪里呀", "ahead")
+    ((_, unknown),) = purpose(sessions, "b", "法国的首都是哪里", "ahead")
+    assert isinstance(foreseen, AnswerKnown)
+    assert (foreseen.clauses, foreseen.tier) == (("北京。",), "exact")
+    assert isinstance(unknown, AnswerUnknown)
+    assert not unknown.learnable
+    assert counted(sessions) == before
+    assert purpose(sessions, "b", "请问中国的首都是哪里呀", "said") == []
+    figures = sessions.desk.figures()
+    assert figures["hits"]["exact"] == 1
+    assert figures["saved_ms"] == 600
+
+
+def test_a_repeat_is_not_foreseen_and_still_counts_against_the_answer() -> None:
+    sessions = Sessions()
+    sessions.ask("a", CAPITAL)
+    sessions.learn("a", CAPITAL, "北京。")
+    sessions.known("b", CAPITAL)
+    ((_, ahead),) = purpose(sessions, "b", CAPITAL, "ahead")
+    assert isinstance(ahead, AnswerUnknown)
+    assert "again" in sessions.unknown("b", CAPITAL).reason
+
+
+def test_what_was_said_ahead_can_be_objected_to() -> None:
+    sessions = Sessions()
+    sessions.ask("a", CAPITAL)
+    sessions.learn("a", CAPITAL, "上海。")
+    for name in ("b", "c"):
+        purpose(sessions, name, CAPITAL, "ahead")
+        purpose(sessions, name, CAPITAL, "said")
+        sessions.ask(name, "那不对")
+    assert sessions.desk.figures()["struck"] == 2
+
+
+def test_a_phrase_of_the_bank_is_foreseen_and_varies_only_when_it_is_said() -> None:
+    sessions = Sessions(Bank())
+    for _ in range(2):
+        ((_, ahead),) = purpose(sessions, "a", "你好", "ahead")
+        assert ahead.clauses == ("你好0。",)
+    purpose(sessions, "a", "你好", "said")
+    assert sessions.known("a", "你好").clauses == ("你好1。",)
