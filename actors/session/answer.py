@@ -23,6 +23,12 @@ from actors.wire import outbound
 Messages = tuple[tuple[str, str], ...]
 
 
+def _asked(messages: Messages) -> tuple[str, str]:
+    """(question, the user's question before it or '')."""
+    questions = [text for role, text in messages if role == "user"]
+    return questions[-1], questions[-2] if len(questions) > 1 else ""
+
+
 class Answer:
     """One answer. `gave_up`: nobody could do a part of it."""
 
@@ -49,13 +55,28 @@ class Answer:
         """Have the last of these answered: by the cache, else by a model."""
         self._messages = messages
         self._speaking.begin(now)
-        questions = [text for role, text in messages if role == "user"]
-        context = questions[-2] if len(questions) > 1 else ""
-        self._recall.ask(questions[-1], self._scope, context, now)
+        question, context = _asked(messages)
+        self._recall.ask(question, self._scope, context, now)
 
-    def prepare(self, now: float) -> None:
-        """Lease a model ahead; what it shall answer may follow by `ask`."""
-        self._lease_model(now, ahead=True)
+    def foresee(self, messages: Messages) -> None:
+        """The last of these may be what is asked: the cache is."""
+        question, context = _asked(messages)
+        self._recall.foresee(question, self._scope, context)
+
+    def expect(self, messages: Messages, now: float) -> None:
+        """The last of these is what will be asked in a moment, most likely.
+
+        If its answer is known the device is told to speak, which takes it a moment
+        (`speaking.START_GAP_S`); else a model is leased.
+        """
+        if self._recall.foreseen(*_asked(messages)) is not None:
+            self._speaking.begin(now)
+        else:
+            self._lease_model(now, ahead=True)
+
+    def told(self, now: float) -> None:
+        """A session before this one has told the device to speak."""
+        self._speaking.told(now)
 
     def say(self, phrase: str, now: float) -> None:
         """Say this and no more, behind what is being said already."""
@@ -84,6 +105,8 @@ class Answer:
 
     def recalled(self, message: AnswerNews, now: float) -> None:
         self._recall.take(message, now)
+        if isinstance(message, AnswerKnown) and not self._speaking.clauses:
+            self._speaking.foresee(message.clauses[0], now)
 
     def _known(self, message: AnswerKnown, now: float) -> None:
         if self._llm is not None:

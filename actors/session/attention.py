@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from actors.audio.endpoint import Endpointer, EndReason
+from actors.audio.endpoint import Completeness, Endpointer, EndReason
 from actors.session.ears import Ears, EarsEvent, Onset, Paused, Resumed, Speech
 from actors.session.recognition import BYTES_PER_SECOND
 from cfg.model import Listening
@@ -23,6 +23,9 @@ from cfg.model import Listening
 #: After `listen stop` the utterance ends when so much silence was heard, or when the
 #: time for late frames is over.
 LATE_SILENCE_MS = 90
+
+#: Silence behind which the utterance may be over: long before it is decided.
+FORESEE_SILENCE_MS = 60
 
 #: An utterance whose audio does not come ends after this multiple of its longest length.
 STALLED_FACTOR = 1.5
@@ -157,6 +160,12 @@ class Attention:
     def pausing(self) -> bool:
         """An utterance is open, and the user is silent at the moment."""
         return self.armed and self._ears.open and self._ears.silence_ms > 0
+
+    @property
+    def may_be_over(self) -> bool:
+        """The open utterance may end here: silence behind words that are not half a sentence."""
+        silent = self.armed and self._ears.open and self._ears.silence_ms >= FORESEE_SILENCE_MS
+        return silent and self._endpointer.look is not Completeness.INCOMPLETE
 
     @property
     def is_deaf(self) -> bool:

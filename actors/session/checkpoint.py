@@ -130,6 +130,8 @@ class SessionState:
     carried: str = ""
     #: `listen stop` came; the utterance's last frames are waited for.
     stopping: bool = False
+    #: `tts start` was sent: the device is speaking, or about to.
+    told: bool = False
     answer: AnswerState | None = None
     #: Kept apart, see `Checkpoint.save_sent`.
     sent: Sent = field(default_factory=Sent)

@@ -181,6 +181,11 @@ class Conversation:
         turn = self.turn
         if turn is not None and turn.stage is Stage.HEARING and self.attention.pausing:
             turn.hurry()
+            self._foresee(turn)
+
+    def _foresee(self, turn: Turn) -> None:
+        if self.attention.may_be_over:
+            turn.foresee()
 
     def _barge_in(self, pcm: bytes, now: float) -> None:
         """Speech over the answer: stop it, and hear the speech from its beginning.
@@ -222,6 +227,7 @@ class Conversation:
         turn.take(message, now)
         if turn.stage is Stage.HEARING and turn.partial != before:
             self.attention.partial(turn.partial)
+            self._foresee(turn)
 
     # --- time ---
 
@@ -281,6 +287,7 @@ class Conversation:
     def _hear_again(self, now: float) -> None:
         """What the device said to the session before this one is heard from its beginning."""
         carried, over = self.state.carried, self.state.phase == "thinking"
+        told = self.state.told
         packets = list(self._heard)
         self.attention.arm(now)
         # Where it paused was judged before, by more than its silence.
@@ -297,6 +304,8 @@ class Conversation:
         self.attention.manual = self.state.mode == "manual"
         self.attention.resume(now)
         self._note("info", "heard again", packets=len(packets), phase=self.state.phase)
+        if told and self.turn is not None:
+            self.turn.told(now)
         if over:
             self.attention.end("taken over")
         elif self.state.stopping:
@@ -337,6 +346,7 @@ class Conversation:
         before, phase = state.phase, self.turns.phase or ("listening" if armed else "idle")
         state.listening, state.phase = armed, phase
         state.stopping = self.attention.stopping
+        state.told = turn is not None and turn.tts_started
         state.answer = turn.state if turn is not None else None
         state.sent = turn.sent if turn is not None else Sent()
         if before in _UNANSWERED and phase not in _UNANSWERED:

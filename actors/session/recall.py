@@ -32,9 +32,16 @@ SoundNews = SoundKnown | SoundUnknown | SoundAwaited
 #: (persona, language, tools, model generation), see `messages.AskAnswer`.
 Scope = tuple[str, str, str, str]
 
+#: So often a turn looks up ahead what its user seems to be saying.
+MOST_FORESEEN = 6
+
 
 class AnswerRecall:
-    """One question. `known` is called with an answer, `unknown` when there is none."""
+    """One question. `known` is called with an answer, `unknown` when there is none.
+
+    What the user seems to be saying may be looked up ahead (`foresee`); when it turns out
+    to be the question, its answer is there at once.
+    """
 
     def __init__(
         self,
@@ -51,16 +58,45 @@ class AnswerRecall:
         self._due = math.inf
         self._asked_at = 0.0
         self._learnable = False
+        self._ahead: AskAnswer | None = None
+        self._ahead_count = 0
+        self._foreseen: AnswerKnown | None = None
 
     @property
     def asking(self) -> bool:
         return self._due < math.inf
+
+    def foresee(self, question: str, scope: Scope, context: str) -> None:
+        """Look this up: it may be the question. Nothing follows but what `foreseen` says."""
+        ahead = self._ahead
+        if ahead is not None and (ahead.question, ahead.context) == (question, context):
+            return
+        if not self._work.settings.answer_cache.enabled or self._ahead_count >= MOST_FORESEEN:
+            return
+        self._ahead_count += 1
+        self._foreseen = None
+        request = self._work.next_number()
+        self._ahead = AskAnswer(self._work.turn, request, question, scope, context, "ahead")
+        self._work.out.append(ToAnswers(self._ahead))
+
+    def foreseen(self, question: str, context: str) -> AnswerKnown | None:
+        """Its answer, if it was looked up ahead and is known."""
+        ahead = self._ahead
+        if ahead is None or (ahead.question, ahead.context) != (question, context):
+            return None
+        return self._foreseen
 
     def ask(self, question: str, scope: Scope, context: str, now: float) -> None:
         """One of the callbacks follows, at once when there is no cache."""
         limits = self._work.settings.answer_cache
         if not limits.enabled:
             self._unknown(now)
+            return
+        foreseen = self.foreseen(question, context)
+        if foreseen is not None:
+            said = AskAnswer(self._work.turn, foreseen.request, question, scope, context, "said")
+            self._work.out.append(ToAnswers(said))
+            self._answered(foreseen, now)
             return
         self._question, self._scope, self._context = question, scope, context
         self._request = self._work.next_number()
@@ -69,6 +105,9 @@ class AnswerRecall:
         self._work.out.append(ToAnswers(ask))
 
     def take(self, message: AnswerNews, now: float) -> None:
+        if self._ahead is not None and message.request == self._ahead.request:
+            self._foreseen = message if isinstance(message, AnswerKnown) else None
+            return
         if message.request != self._request:
             return
         if isinstance(message, AnswerUnknown):
@@ -81,11 +120,14 @@ class AnswerRecall:
             return
         self._due = math.inf
         if isinstance(message, AnswerKnown):
-            self._work.mark("answer_recalled", now)
-            self._work.engines["answer"] = message.tier
-            self._known(message, now)
+            self._answered(message, now)
         else:
             self._unknown(now)
+
+    def _answered(self, message: AnswerKnown, now: float) -> None:
+        self._work.mark("answer_recalled", now)
+        self._work.engines["answer"] = message.tier
+        self._known(message, now)
 
     def deadline(self) -> float | None:
         return self._due if self.asking else None
@@ -151,8 +193,11 @@ class SoundRecall:
     def want(self, number: int, text: str, engine: str, now: float) -> None:
         """Ask for this clause, once; `engine`: in this voice only ('': in any)."""
         limits = self._work.settings.sound_cache
-        if not limits.enabled or number in self._clauses:
+        known = self._clauses.get(number)
+        if not limits.enabled or (known is not None and known.text == text):
             return
+        if known is not None:
+            self._withdraw(known)  # other words than were foreseen
         request = self._work.next_number()
         self._clauses[number] = _Clause(text, request, now + limits.ask_ms / 1000)
         engines = (engine,) if engine else ()
@@ -210,9 +255,12 @@ class SoundRecall:
     def stop(self) -> None:
         """What is still wanted will not come."""
         for clause in self._clauses.values():
-            clause.due = math.inf
-            if clause.wanted:
-                self._keep(clause, "", ())
+            self._withdraw(clause)
+
+    def _withdraw(self, clause: _Clause) -> None:
+        clause.due = math.inf
+        if clause.wanted:
+            self._keep(clause, "", ())
 
     def _keep(self, clause: _Clause, engine: str, frames: tuple[bytes, ...]) -> None:
         clause.wanted = False

@@ -71,6 +71,16 @@ class Speaking:
             self._work.text(outbound.tts_start(self._work.turn.session))
             self._playout.open(now + START_GAP_S)
 
+    def foresee(self, clause: str, now: float) -> None:
+        """This may be the first thing to say: its sound is looked up."""
+        if clause not in self._phrases:
+            self._sounds.want(0, clause, self.voice, now)
+
+    def told(self, now: float) -> None:
+        """A session before this one has told the device to speak."""
+        self.begun = True
+        self._playout.open(now)
+
     def lease_ahead(self, now: float) -> None:
         """There will be something to speak in a moment."""
         self._tts = self._work.job("tts", self._synthesise, self._voiceless)

@@ -103,6 +103,15 @@ class Turn:
         """The speech pauses: what it says so far decides whether it is over."""
         self._recognition.hurry()
 
+    def foresee(self) -> None:
+        """It may be over: the answer to what it says so far is looked up."""
+        if self.partial:
+            self._answer.foresee(self._messages(self._heard_with(self.partial)))
+
+    def told(self, now: float) -> None:
+        """The session before this one has told the device to speak."""
+        self._answer.told(now)
+
     def speech_ended(self, now: float, last_sample_at: float) -> None:
         """The end was decided; `last_sample_at` is when the last speech arrived."""
         self._work.zero = last_sample_at
@@ -110,9 +119,8 @@ class Turn:
         self.stage = Stage.RECOGNISING
         if self._recognition.begun:
             self._recognition.end(now)
-            if self._recognition.partial:
-                # The text is a moment away: a model's slot is asked for meanwhile.
-                self._answer.prepare(now)
+            if self.partial:  # the text is a moment away
+                self._answer.expect(self._messages(self._heard_with(self.partial)), now)
         else:
             self.text_ready("", now)
 
@@ -145,7 +153,7 @@ class Turn:
 
     def text_ready(self, text: str, now: float) -> None:
         """What the user said is known ('': nothing was understood)."""
-        self.heard = joined((self._setting.carried, text))
+        self.heard = self._heard_with(text)
         if not self.heard:
             if self._setting.manual:
                 self.say(self._dialogue.not_understood, now, "void")
@@ -160,10 +168,13 @@ class Turn:
             self.say(self._dialogue.goodbye, now)
             return
         self.stage = Stage.ANSWERING
-        self._answer.ask(self._messages(), now)
+        self._answer.ask(self._messages(self.heard), now)
 
-    def _messages(self) -> Messages:
-        question = ("user", self.heard)
+    def _heard_with(self, text: str) -> str:
+        return joined((self._setting.carried, text))
+
+    def _messages(self, heard: str) -> Messages:
+        question = ("user", heard)
         system = ("system", self._dialogue.system_prompt)
         return (system, *self._setting.history, question)
 
@@ -179,7 +190,7 @@ class Turn:
         self.heard, self.close_after = state.heard, state.close_after
         self._verdict, self._reason = state.verdict, state.reason or "its session was replaced"
         self.stage = Stage.ANSWERING
-        self._answer.resume(state, sent, self._messages(), now)
+        self._answer.resume(state, sent, self._messages(self.heard), now)
 
     @property
     def state(self) -> AnswerState | None:

@@ -54,6 +54,8 @@ class Script:
     """What the workers say, and how they behave: one plan a lease, then `otherwise`."""
 
     text: str = "现在几点"
+    #: What is understood in the end, where that is not the last partial.
+    final: str | None = None
     clauses: tuple[str, ...] = ("现在是三点，", "下午好。")
     frames: int = 8
     asr: list[Plan] = field(default_factory=list)

@@ -47,6 +47,8 @@ class Staff:
         self.generates: list[Generate] = []
         self.synthesised: list[Synthesise] = []
         self.questions: list[AskAnswer] = []
+        self.looked_up: list[AskAnswer] = []
+        self.said: list[AskAnswer] = []
         self.learned: list[LearnAnswer] = []
         self.recalled: list[RecallSound] = []
         self.kept: list[KeepSound] = []
@@ -110,12 +112,16 @@ class Staff:
         if isinstance(message, LearnAnswer):
             self.learned.append(message)
             return
-        self.questions.append(message)
+        if message.purpose == "said":
+            self.said.append(message)
+            return
+        ahead = message.purpose == "ahead"
+        (self.looked_up if ahead else self.questions).append(message)
         if self.script.answers is None:
             return
         turn, request = message.turn, message.request
         clauses = self.script.answers.get(message.question)
-        reply: Any = AnswerUnknown(turn, request, "unknown", learnable=True)
+        reply: Any = AnswerUnknown(turn, request, "unknown", learnable=not ahead)
         if clauses is not None:
             reply = AnswerKnown(turn, request, clauses, "happy", "exact")
         self.at(0.001, lambda: self.deliver(reply))
@@ -150,9 +156,8 @@ class Staff:
             self._result(job, 0.001, Partial(message.turn, message.job, self.script.text))
         elif isinstance(message, SpeechEnded):
             job.ended = True
-            self._result(
-                job, self.script.asr_s, Recognised(message.turn, message.job, self.script.text)
-            )
+            text = self.script.text if self.script.final is None else self.script.final
+            self._result(job, self.script.asr_s, Recognised(message.turn, message.job, text))
         elif isinstance(message, Generate):
             self.generates.append(message)
             self._generate(job, message)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from actors.messages import AnswerAwaited, AnswerKnown, SoundAwaited, SoundKnown
+from actors.session.recall import MOST_FORESEEN
 from cfg.model import AnswerCache, Settings, SoundCache
 from tests.session.harness import World, talking
 from tests.session.scripted import BUSY, Plan, Script, packet
@@ -172,3 +175,81 @@ def test_known_sounds_go_on_behind_the_frames_that_were_sent() -> None:
     assert old.heard_frames() + world.heard_frames() == WHOLE
     assert world.synthesised == []
     assert world.outcomes == ["answered"]
+
+
+# --- what the user seems to be saying is looked up ahead --------------------------------
+
+KNOWN = Script(answers={QUESTION: CLAUSES}, sounds=sounds(), asr_s=0.2)
+
+
+def known(**members: object) -> Script:
+    return replace(KNOWN, asr=[], llm=[], tts=[], otherwise={}, **members)
+
+
+def until_recognising(world: World) -> None:
+    world.until_stage("recognising")
+
+
+def test_a_foreseen_answer_is_there_before_its_question() -> None:
+    """The device is told to speak when the speech has ended, and hears the answer as soon
+    as the question is sure."""
+    world = talking(script=known())
+    until_recognising(world)
+    ended_at = world.now
+    over(world)
+    assert world.heard_frames() == WHOLE
+    assert world.times("tts start")[0] == pytest.approx(ended_at, abs=0.002)
+    hops = world.records[0].hops_ms
+    assert hops["first_frame"] - hops["final_text"] < 1
+    assert not [key for key in world.leases if key[1] == "llm"], "no model is asked to be ready"
+    assert [m.question for m in world.said] == [QUESTION], "it counts, once"
+    assert world.questions == []
+
+
+def test_the_question_is_what_was_understood_in_the_end() -> None:
+    world = over(talking(script=known(final="几点开门")))
+    assert world.said == []
+    assert [m.question for m in world.questions] == ["几点开门"]
+    assert world.generates[0].messages[-1] == ("user", "几点开门")
+    assert world.outcomes == ["answered"]
+
+
+def test_a_sound_that_was_foreseen_for_nothing_is_given_back() -> None:
+    world = over(talking(script=known(sounds={}, final="几点开门", clauses=("八点。",))))
+    (given_back, made) = world.kept
+    assert (given_back.text, given_back.frames) == (CLAUSES[0], ())
+    assert (made.text, made.engine) == ("八点。", "tts0")
+
+
+def test_nothing_understood_after_all_leaves_nobody_speaking() -> None:
+    world = talking(script=known(final=""))
+    world.run(2)
+    assert world.outcomes == ["void"]
+    assert (world.wire.starts, world.wire.stops) == (1, 1)
+
+
+def test_a_session_that_dies_in_between_leaves_nobody_speaking() -> None:
+    old = talking(script=known())
+    until_recognising(old)
+    world = old.successor()
+    world.script = Script(text="")
+    world.run(3)
+    assert old.wire.starts == 1
+    assert world.outcomes == ["void"]
+    assert (world.wire.starts, world.wire.stops) == (0, 1)
+
+
+def test_it_is_looked_up_a_few_times_at_most() -> None:
+    """A recogniser that changes its mind with every frame, in a user's long pause."""
+    world = talking(script=known(answers={}))
+    for number in range(40):
+        world.script.text = f"现在几点{number}"
+        world.run(0.02)
+    over(world)
+    assert 1 <= len(world.looked_up) <= MOST_FORESEEN
+
+
+def test_half_a_sentence_is_not_looked_up() -> None:
+    world = talking(script=known(text="我想问一下因为"))
+    world.run(0.5)
+    assert world.looked_up == []
