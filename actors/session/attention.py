@@ -163,8 +163,12 @@ class Attention:
 
     @property
     def may_be_over(self) -> bool:
-        """The open utterance may end here: silence behind words that are not half a sentence."""
-        silent = self.armed and self._ears.open and self._ears.silence_ms >= FORESEE_SILENCE_MS
+        """The open utterance may end here: `listen stop`, or silence behind a whole sentence."""
+        if not (self.armed and self._ears.open):
+            return False
+        if self.stopping:
+            return True
+        silent = self._ears.silence_ms >= FORESEE_SILENCE_MS
         return silent and self._endpointer.look is not Completeness.INCOMPLETE
 
     @property

@@ -179,8 +179,9 @@ class Conversation:
             elif isinstance(fact, Grew) and turn is not None and turn.stage is Stage.HEARING:
                 turn.hear(fact.pcm, now)
         turn = self.turn
-        if turn is not None and turn.stage is Stage.HEARING and self.attention.pausing:
-            turn.hurry()
+        if turn is not None and turn.stage is Stage.HEARING:
+            if self.attention.pausing or self.attention.stopping:
+                turn.hurry()
             self._foresee(turn)
 
     def _foresee(self, turn: Turn) -> None:

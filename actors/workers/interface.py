@@ -45,8 +45,11 @@ class AsrStream(Protocol):
     async def feed(self, pcm: bytes) -> str | None:
         """Take 16 kHz s16le mono PCM; return the partial text when it changed."""
 
-    async def finish(self) -> str:
-        """Return the final text ('' when nothing was understood)."""
+    async def finish(self, pcm: bytes = b"") -> str:
+        """Take the last of the speech; return the final text ('': nothing was understood).
+
+        Somebody waits for it: it comes before what other streams are fed.
+        """
 
     def close(self) -> None:
         """Free what the stream holds and stop its work; may be called twice."""

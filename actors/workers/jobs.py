@@ -190,10 +190,11 @@ class AsrJobs(Jobs):
                     pieces.append(speech.get_nowait())
                 ended = pieces[-1] is None
                 pcm = b"".join(piece for piece in pieces if piece is not None)
-                text = await stream.feed(pcm) if pcm else None
-                if text is not None and not ended:
-                    self.thread.emit(sender, Partial(key[0], key[1], text))
-            self.thread.emit(sender, Recognised(key[0], key[1], await stream.finish()))
+                if ended:
+                    text = await stream.finish(pcm)
+                    self.thread.emit(sender, Recognised(key[0], key[1], text))
+                elif (partial := await stream.feed(pcm)) is not None:
+                    self.thread.emit(sender, Partial(key[0], key[1], partial))
         finally:
             stream.close()
             self._speech.pop(key, None)

@@ -253,3 +253,15 @@ def test_half_a_sentence_is_not_looked_up() -> None:
     world = talking(script=known(text="我想问一下因为"))
     world.run(0.5)
     assert world.looked_up == []
+
+
+def test_a_released_talk_key_is_enough_to_look_it_up() -> None:
+    world = talking("manual", script=known())
+    world.until_stage("hearing")
+    world.speak(0.9, then="loud")
+    world.stop_listening()
+    world.quiet()
+    over(world)
+    hops = world.records[0].hops_ms
+    assert [m.question for m in world.said] == [QUESTION]
+    assert hops["first_frame"] - hops["final_text"] < 1

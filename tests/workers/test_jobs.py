@@ -33,7 +33,9 @@ class Scribe:
         self.fed.append(pcm)
         return None
 
-    async def finish(self) -> str:
+    async def finish(self, pcm: bytes = b"") -> str:
+        if pcm:
+            await self.feed(pcm)
         return b"".join(self.fed).decode()
 
     def close(self) -> None:

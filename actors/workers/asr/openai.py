@@ -62,8 +62,8 @@ class TranscriptionStream:
         self._pcm += pcm
         return None
 
-    async def finish(self) -> str:
-        self._check_open()
+    async def finish(self, pcm: bytes = b"") -> str:
+        await self.feed(pcm)
         if len(self._pcm) < MIN_PCM_BYTES:
             return ""
         self._request = asyncio.ensure_future(self._engine.transcribe(bytes(self._pcm)))

@@ -3,6 +3,9 @@
 Decoding runs on a few threads (the library lets go of Python's interpreter lock),
 so a larger model never holds up the loop. Each stream has one recogniser; its lock
 keeps a call that was given up while it ran apart from the next one.
+
+The end of an utterance has threads of its own: a user waits for it, while of speech
+that goes on nobody needs the text at once. The kernel shares the cores among them.
 """
 
 from __future__ import annotations
@@ -41,37 +44,38 @@ def joined(text: str) -> str:
 class VoskStream:
     """One utterance on one recogniser; see `AsrStream`."""
 
-    def __init__(self, recogniser: Any, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, recogniser: Any, threads: ThreadPoolExecutor, last_threads: ThreadPoolExecutor
+    ) -> None:
         self._recogniser = recogniser
         self._threads = threads
+        self._last_threads = last_threads
         self._lock = threading.Lock()
         self._segments: list[str] = []
         self._partial = ""
 
     async def feed(self, pcm: bytes) -> str | None:
-        if len(pcm) % _SAMPLE_BYTES:
-            raise EngineError(
-                f"speech of {len(pcm)} bytes is not whole 16-bit samples", retryable=False
-            )
-        text = await self._run(self._accept, pcm)
+        _check_whole(pcm)
+        text = await self._run(self._threads, self._accept, pcm)
         if text == self._partial:
             return None
         self._partial = text
         return text
 
-    async def finish(self) -> str:
-        return await self._run(self._final)
+    async def finish(self, pcm: bytes = b"") -> str:
+        _check_whole(pcm)
+        return await self._run(self._last_threads, self._final, pcm)
 
     def close(self) -> None:
         # A call that still runs on a thread keeps its own reference until it ends.
         self._recogniser = None
 
-    async def _run(self, call: Any, *arguments: Any) -> str:
+    async def _run(self, threads: ThreadPoolExecutor, call: Any, pcm: bytes) -> str:
         recogniser = self._recogniser
         if recogniser is None:
             raise EngineError("the recognition is closed", retryable=False)
         loop = asyncio.get_running_loop()
-        text: str = await loop.run_in_executor(self._threads, call, recogniser, *arguments)
+        text: str = await loop.run_in_executor(threads, call, recogniser, pcm)
         return text
 
     def _accept(self, recogniser: Any, pcm: bytes) -> str:
@@ -83,10 +87,19 @@ class VoskStream:
             partial = json.loads(recogniser.PartialResult()).get("partial", "")
             return joined(" ".join([*self._segments, partial]))
 
-    def _final(self, recogniser: Any) -> str:
+    def _final(self, recogniser: Any, pcm: bytes) -> str:
         with self._lock:
+            if pcm and recogniser.AcceptWaveform(pcm):
+                self._segments.append(json.loads(recogniser.Result()).get("text", ""))
             self._segments.append(json.loads(recogniser.FinalResult()).get("text", ""))
             return joined(" ".join(self._segments))
+
+
+def _check_whole(pcm: bytes) -> None:
+    if len(pcm) % _SAMPLE_BYTES:
+        raise EngineError(
+            f"speech of {len(pcm)} bytes is not whole 16-bit samples", retryable=False
+        )
 
 
 class VoskEngine:
@@ -97,6 +110,7 @@ class VoskEngine:
         self._model: Any = None
         self._found: Model | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._last_threads: ThreadPoolExecutor | None = None
 
     async def open(self) -> None:
         """Load the model: 15 ms for the tiny one, a second or two for a larger one."""
@@ -104,9 +118,8 @@ class VoskEngine:
             found = find(self._settings.model)
         except ModelMissing as error:
             raise EngineUnavailable(str(error)) from error
-        threads = ThreadPoolExecutor(
-            min(_MAX_THREADS, os.cpu_count() or 1), thread_name_prefix="vosk"
-        )
+        count = min(_MAX_THREADS, os.cpu_count() or 1)
+        threads = ThreadPoolExecutor(count, thread_name_prefix="vosk")
         try:
             self._model = await asyncio.get_running_loop().run_in_executor(
                 threads, _load, found.folder
@@ -115,13 +128,15 @@ class VoskEngine:
             threads.shutdown(wait=False)
             raise
         self._found, self._threads = found, threads
+        self._last_threads = ThreadPoolExecutor(count, thread_name_prefix="vosk-last")
 
     def stream(self) -> VoskStream:
-        if self._model is None or self._threads is None:
+        if self._model is None or self._threads is None or self._last_threads is None:
             raise EngineUnavailable("the Vosk engine is not open")
         import vosk
 
-        return VoskStream(vosk.KaldiRecognizer(self._model, SAMPLE_RATE_HZ), self._threads)
+        recogniser = vosk.KaldiRecognizer(self._model, SAMPLE_RATE_HZ)
+        return VoskStream(recogniser, self._threads, self._last_threads)
 
     async def probe(self) -> Health:
         """Recognise a recorded sentence. Only the tiny model must get its very words:
@@ -148,9 +163,10 @@ class VoskEngine:
 
     async def close(self) -> None:
         self._model, self._found = None, None
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._threads = None
+        for threads in (self._threads, self._last_threads):
+            if threads is not None:
+                threads.shutdown(wait=False, cancel_futures=True)
+        self._threads = self._last_threads = None
 
 
 def _load(folder: Path) -> Any:

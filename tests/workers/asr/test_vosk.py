@@ -90,6 +90,25 @@ def test_silence_is_no_text_and_no_partial() -> None:
     asyncio.run(run())
 
 
+def test_the_last_of_the_speech_comes_with_its_end_before_other_streams_are_fed() -> None:
+    async def run() -> None:
+        engine = await opened()
+        speech = await spoken("讲个笑话")
+        half = len(speech) // 4 * 2
+        behind = [engine.stream() for _ in range(40)]
+        stream = engine.stream()
+        await stream.feed(speech[:half])
+        fed = [asyncio.create_task(each.feed(speech)) for each in behind]
+        assert await stream.finish(speech[half:]) == "讲个笑话"
+        assert not all(task.done() for task in fed), "it waited for all of them"
+        await asyncio.gather(*fed)
+        with pytest.raises(EngineError, match="1 bytes"):
+            await behind[0].finish(b"\0")
+        await engine.close()
+
+    asyncio.run(run())
+
+
 def test_half_a_sample_is_refused_and_the_stream_goes_on() -> None:
     async def run() -> None:
         engine = await opened()
