@@ -142,13 +142,21 @@ def why(server: _Server, question: str, context: str) -> int:
 
 def forget(server: _Server, question: str) -> int:
     body = json.dumps({"question": question}, ensure_ascii=False).encode()
-    count = int(server.ask("forget", body).get("forgotten", 0))
+    found = server.ask("forget", body)
+    count = int(found.get("forgotten", 0))
     print(f"{count} answer{'s' * (count != 1)} forgotten." if count else "It was not there.")
-    return 0
+    return _warned(found)
 
 
 def clear(server: _Server) -> int:
-    print(f"{server.ask('clear', b'').get('forgotten', 0)} answers forgotten.")
+    found = server.ask("clear", b"")
+    print(f"{found.get('forgotten', 0)} answers forgotten.")
+    return _warned(found)
+
+
+def _warned(found: dict[str, Any]) -> int:
+    if found.get("warning"):
+        print(f"But {found['warning']}.", file=sys.stderr)
     return 0
 
 

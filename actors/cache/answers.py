@@ -215,7 +215,11 @@ class Answers(BaseActor):
         embedder = self._chosen.embedder
         self._places.append(disk)
         copies = Copies(
-            self._places, self._space, lambda entry_id: index.vector_of(entry_id), time.time
+            self._places,
+            self._space,
+            lambda entry_id: index.vector_of(entry_id),
+            time.time,
+            float(options.ttl_s),
         )
         index = AnswerIndex(
             embedder,
@@ -248,7 +252,7 @@ class Answers(BaseActor):
             clock=time.monotonic,
             wall=time.time,
         )
-        self._office = Office(self._desk, copies, self._detail, time.time)
+        self._office = Office(self._desk, copies, self._detail, time.time, disk.flush)
 
     def _share(self, replica: IndexReplica) -> None:
         """With other instances, where the settings name a Redis."""

@@ -1,11 +1,12 @@
 """Everything that the index changes goes to wherever answers are stored or shared.
 
-Writing never waits: each place has its own bounded queue.
+Writing never waits: each place has its own bounded queue. What is forgotten is written
+down as such, so that no copy that was elsewhere meanwhile brings it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from actors.cache.collecting import Collecting
 from actors.cache.entries import Entry
-from actors.cache.pending import Ban, Change, Drop, Keep, Use
+from actors.cache.forgotten import Forgotten
+from actors.cache.pending import EVERYTHING, Ban, Change, Drop, Forget, Keep, Use
 from actors.cache.records import pack
 
 
@@ -28,7 +30,11 @@ class Place(Protocol):
 
 
 class Copies:
-    """The index's follower; `places` may grow later. `vector_of` gives an entry's vector, `wall` the time."""
+    """The index's follower; `places` may grow later.
+
+    `vector_of` gives an entry's vector, `wall` the time; no answer lives longer than
+    `ttl_s`.
+    """
 
     def __init__(
         self,
@@ -36,11 +42,15 @@ class Copies:
         space: str,
         vector_of: Callable[[str], NDArray[np.float32] | None],
         wall: Callable[[], float],
+        ttl_s: float,
     ) -> None:
+        #: What was forgotten, here or elsewhere.
+        self.ledger = Forgotten()
         self._places = places
         self._space = space
         self._vector_of = vector_of
         self._wall = wall
+        self._ttl_s = ttl_s
         self._collecting = Collecting()
 
     def kept(self, entry: Entry) -> None:
@@ -64,15 +74,37 @@ class Copies:
         for entry_id in entry_ids:
             self._push(Drop(entry_id, cause))
 
+    def forgotten(self, entry: Entry, cause: str) -> None:
+        """Whoever learned it may have a clock that is ahead of this one."""
+        at_s = max(self._wall(), entry.learned_s)
+        fact = Forget(entry.id, at_s, max(at_s + self._ttl_s, entry.expires_s))
+        self.ledger.add(fact, self._wall())
+        self._push(Drop(entry.id, cause))
+        self._push(fact)
+
+    def learned_s(self, entry_id: str, now_s: float) -> float:
+        return self.ledger.after(entry_id, now_s)
+
     def banned(self, entry_id: str, answer: str, until_s: float) -> None:
         self._push(Ban(entry_id, answer, until_s))
 
-    def clear(self) -> None:
+    def clear(self, entries: Iterable[Entry]) -> None:
+        """Everything was forgotten; `entries` are those that were here."""
+        at_s, until_s = self._wall(), 0.0
+        for entry in entries:
+            at_s, until_s = max(at_s, entry.learned_s), max(until_s, entry.expires_s)
+        at_s = self.ledger.after(EVERYTHING, at_s)
+        self.ledger.add(Forget(EVERYTHING, at_s, max(at_s + self._ttl_s, until_s)), self._wall())
         for place in self._places:
             place.clear()
+            for fact in self.ledger.facts(self._wall()):
+                place.push(fact)
 
     def state(self) -> dict[str, Any]:
-        return {key: value for place in self._places for key, value in place.state().items()}
+        found: dict[str, Any] = {"remembered_forgotten": len(self.ledger)}
+        return found | {
+            key: value for place in self._places for key, value in place.state().items()
+        }
 
     def _push(self, change: Change) -> None:
         for place in self._places:

@@ -104,6 +104,10 @@ class Bans:
     def holds(self, entry_id: str, answer: str, now_s: float) -> bool:
         return self._until.get((entry_id, answer), 0.0) > now_s
 
+    def all(self, now_s: float) -> tuple[tuple[str, str, float], ...]:
+        """(id, answer, until when) of those that are not over."""
+        return tuple((*key, until_s) for key, until_s in self._until.items() if until_s > now_s)
+
     def sweep(self, now_s: float) -> None:
         for key in [key for key, until_s in self._until.items() if until_s <= now_s]:
             del self._until[key]

@@ -193,6 +193,7 @@ class AnswerIndex:
             return Learned(None, Verdict(False, "banned", "this answer was objected to"))
         if self.capacity < 1:
             return Learned(None, Verdict(False, "full", "the cache has room for no answer"))
+        entry = replace(entry, learned_s=self._follower.learned_s(entry.id, now_s))
         old = self._stock.get(entry.id)
         if old is not None:
             strikes = old.strikes if old.answer == answer else 0
@@ -240,12 +241,13 @@ class AnswerIndex:
 
     def forget(self, entry_id: str, *, told: bool = True) -> bool:
         """Drop one entry; whether it was there. `told`: those who keep copies hear of it."""
-        if entry_id not in self._stock:
+        entry = self._stock.get(entry_id)
+        if entry is None:
             return False
         self._stock.drop(entry_id)
         self.counts.forgotten += 1
         if told:
-            self._follower.gone((entry_id,), "forgotten")
+            self._follower.forgotten(entry, "forgotten")
         return True
 
     def forget_question(self, question: str) -> tuple[str, ...]:
@@ -277,12 +279,18 @@ class AnswerIndex:
             self._follower.gone(ids, "expired")
         return ids
 
-    def ban(self, entry_id: str, answer: str, until_s: float) -> None:
-        """Another instance's listeners objected to this answer too often."""
+    def ban(self, entry_id: str, answer: str, until_s: float) -> bool:
+        """Another instance's listeners objected to this answer too often; whether it was here."""
         self._bans.add(entry_id, answer, until_s)
         entry = self._stock.get(entry_id)
-        if entry is not None and entry.answer == answer:
+        banned = entry is not None and entry.answer == answer
+        if banned:
             self._stock.drop(entry_id)
+        return banned
+
+    def bans(self, now_s: float) -> tuple[tuple[str, str, float], ...]:
+        """(id, answer, until when) of every answer that may not be learned now."""
+        return self._bans.all(now_s)
 
     def object_to(self, entry_id: str, now_s: float) -> None:
         """Negative feedback on one entry from elsewhere (a button, another instance)."""
@@ -391,7 +399,7 @@ class AnswerIndex:
         until_s = now_s + self.ttl_s
         self._bans.add(entry_id, entry.answer, until_s)
         self._stock.drop(entry_id)
-        self._follower.gone((entry_id,), "struck")
+        self._follower.forgotten(entry, "struck")
         self._follower.banned(entry_id, entry.answer, until_s)
 
     def _read(self, entry: Entry, vector: Rows | None) -> tuple[Entry, Rows]:

@@ -7,7 +7,8 @@ question waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from actors.cache.copies import Copies
@@ -33,6 +34,13 @@ _PAGE_BYTES: Final = 48_000
 _SCOPES: Final = 4
 #: Wrong lines that are named in one reply.
 _NAMED: Final = 50
+#: The disk may take so long to write down what was forgotten.
+_WRITTEN_S: Final = 2.0
+
+_NOT_WRITTEN: Final = (
+    "it is not on disk yet, and a restart now may bring it back: see 'disk' in stats"
+)
+_RESTORING: Final = "what is stored is still being read, and would come back: try again in a moment"
 
 
 class Office:
@@ -44,11 +52,14 @@ class Office:
         copies: Copies,
         figures: Callable[[], dict[str, Any]],
         wall: Callable[[], float],
+        written: Callable[[], Awaitable[bool]],
     ) -> None:
+        """`written` returns once this host's disk has everything; False: it cannot write."""
         self._desk = desk
         self._copies = copies
         self._figures = figures
         self._wall = wall
+        self._written = written
         self._exported: tuple[str, ...] = ()
 
     @property
@@ -63,15 +74,32 @@ class Office:
             case WhyAnswer(request, text, context):
                 return CacheReply(request, self._why(text, context))
             case ForgetAnswer(request, text):
-                return CacheReply(request, {"forgotten": len(self._index.forget_question(text))})
+                if self._figures().get("restoring"):
+                    return CacheReply(request, problem=_RESTORING)
+                return CacheReply(request, await self._forget(text))
             case ClearAnswers(request):
-                count = self._index.clear()
-                self._copies.clear()
-                return CacheReply(request, {"forgotten": count})
+                return CacheReply(request, await self._clear())
             case ExportAnswers(request, after):
                 return self._export(request, after)
             case ImportAnswers(request, first, lines):
                 return CacheReply(request, await self._import(first, lines))
+
+    async def _forget(self, text: str) -> dict[str, Any]:
+        count = len(self._index.forget_question(text))
+        return await self._told(count)
+
+    async def _clear(self) -> dict[str, Any]:
+        entries = self._index.entries()
+        count = self._index.clear()
+        self._copies.clear(entries)
+        return await self._told(count)
+
+    async def _told(self, count: int) -> dict[str, Any]:
+        """Once nothing that happens from now on brings it back; a slow disk is not awaited."""
+        writing = asyncio.ensure_future(self._written())
+        done, _ = await asyncio.wait((writing,), timeout=_WRITTEN_S)
+        written = bool(done) and writing.result()
+        return {"forgotten": count} | ({} if written else {"warning": _NOT_WRITTEN})
 
     def _why(self, text: str, context: str) -> dict[str, Any]:
         scopes = self._desk.scopes() or self._stored_scopes() or (Scope(),)
@@ -147,5 +175,6 @@ class Office:
             line.threshold,
             line.took_ms,
         )
+        entry = replace(entry, learned_s=self._copies.learned_s(entry.id, now_s))
         self._index.put(entry, now_s)
         self._copies.kept(entry)

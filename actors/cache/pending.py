@@ -7,7 +7,12 @@ takes away, because an answer that somebody had dropped must not come back.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Final
+
+#: In place of an answer's id: all of them.
+EVERYTHING: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,35 @@ class Ban:
     until_s: float
 
 
-Change = Keep | Use | Drop | Ban
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """What was learned under this id up to `at_s` is forgotten; remember that until then."""
+
+    id: str
+    at_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A copy that was offered, and the forgetting that it falls under."""
+
+    id: str
+    fact: Forget
+
+
+Change = Keep | Use | Drop | Ban | Forget
+
+#: What a later change replaces: the answer itself, its ban, its having been forgotten.
+_Key = tuple[str, str]
 
 
 class Pending:
-    """At most `limit` changes, one for each answer (and one ban)."""
+    """At most `limit` changes, one for each answer (and its bans, and its forgetting)."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._changes: OrderedDict[tuple[bool, str], Change] = OrderedDict()
+        self._changes: OrderedDict[_Key, Change] = OrderedDict()
         #: Everything that was stored before these changes must go.
         self.clears = False
         #: How many were given up because nothing could be written for too long.
@@ -64,10 +89,10 @@ class Pending:
 
     def ids(self) -> set[str]:
         """Whose changes wait."""
-        return {entry_id for _, entry_id in self._changes}
+        return {change.id for change in self._changes.values()}
 
     def push(self, change: Change) -> None:
-        key = (isinstance(change, Ban), change.id)
+        key = _key(change)
         before = self._changes.pop(key, None)
         if isinstance(change, Use) and before is not None:
             if isinstance(before, Keep):
@@ -76,6 +101,12 @@ class Pending:
                 change = before
         self._changes[key] = change
         self._shrink()
+
+    def discard(self, entry_ids: Collection[str]) -> None:
+        """These answers are not to be added any more."""
+        for entry_id in entry_ids:
+            if isinstance(self._changes.get(("", entry_id)), Keep | Use):
+                del self._changes[("", entry_id)]
 
     def clear(self) -> None:
         """Everything goes: what waited, and what is stored."""
@@ -96,7 +127,7 @@ class Pending:
             return
         self.clears = clears
         for change in reversed(changes):
-            key = (isinstance(change, Ban), change.id)
+            key = _key(change)
             since = self._changes.get(key)
             if since is None:
                 self._changes[key] = change
@@ -107,6 +138,14 @@ class Pending:
 
     def _shrink(self) -> None:
         while len(self._changes) > self._limit:
-            adding = (key for key, change in self._changes.items() if not isinstance(change, Drop))
+            adding = (
+                key for key, change in self._changes.items() if isinstance(change, Keep | Use)
+            )
             del self._changes[next(adding, next(iter(self._changes)))]
             self.lost += 1
+
+
+def _key(change: Change) -> _Key:
+    if isinstance(change, Ban):
+        return "ban", f"{change.id} {change.answer}"
+    return "forget" if isinstance(change, Forget) else "", change.id

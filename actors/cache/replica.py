@@ -1,7 +1,8 @@
 """The index as a copy among copies: what disk and other instances know comes into it.
 
 In slices of half a millisecond and only while nobody asks, so that a start with 50 000
-answers holds up no question. What came from one place goes to the others, never back.
+answers holds up no question. What came from one place goes to the others, never back. What was
+forgotten is not taken in from anywhere.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from actors.cache.copies import Copies
 from actors.cache.disk import DiskShelf
 from actors.cache.entries import Entry
 from actors.cache.index import AnswerIndex
-from actors.cache.pending import Ban, Drop, Keep
+from actors.cache.pending import EVERYTHING, Ban, Drop, Forget, Keep, Refused
 from actors.cache.records import Stored, unpack
 
 #: The engine's loop is given back after so much of taking in.
@@ -43,6 +44,7 @@ class IndexReplica:
         self._index = index
         self._collecting = Collecting()
         self._copies = copies
+        self._ledger = copies.ledger
         self._disk = disk
         self._space = space
         self._busy = busy
@@ -56,12 +58,18 @@ class IndexReplica:
 
     async def from_disk(self) -> None:
         """After a start: the most used first, until there is no room."""
+        for fact in await self._disk.forgotten():
+            self._ledger.add(fact, self._wall())
         for ban in await self._disk.bans():
             self._index.ban(ban.id, ban.answer, ban.until_s)
         async for piece in self._disk.pieces():
             for kept in piece:
                 stored = self._read(kept.body)
-                if stored is not None and self._restore(stored):
+                if stored is None:
+                    pass
+                elif self._forgetting(stored) is not None:
+                    self._disk.push(Drop(kept.id, "forgotten"))
+                elif self._restore(stored):
                     self.restored_count += 1
                 await self._breathe()
             if len(self._index) >= self._index.capacity:
@@ -80,43 +88,87 @@ class IndexReplica:
         entry = self._index.entry(entry_id)
         return self._copies.keep_of(entry) if entry is not None else None
 
-    async def restored(self, bodies: Sequence[bytes]) -> None:
+    async def restored(self, bodies: Sequence[bytes]) -> list[str]:
+        refused = []
         for body in bodies:
             stored = self._read(body)
             if stored is not None:
                 entry = stored.entry
                 mine = self._index.entry(entry.id)
-                if mine is None:
+                if self._forgetting(stored) is not None:
+                    refused.append(entry.id)
+                elif mine is None:
                     if self._restore(stored):
                         self._keep_on_disk(entry, body)
                 elif _newer(entry, mine):
                     self._take(stored, body)
             await self._breathe()
+        return refused
 
-    def taken(self, body: bytes) -> None:
+    def taken(self, body: bytes) -> Refused | None:
         stored = self._read(body)
-        if stored is not None:
-            mine = self._index.entry(stored.entry.id)
-            if mine is None or _newer(stored.entry, mine):
-                self._take(stored, body)
+        if stored is None:
+            return None
+        fact = self._forgetting(stored)
+        if fact is not None:
+            return Refused(stored.entry.id, fact)
+        mine = self._index.entry(stored.entry.id)
+        if mine is None or _newer(stored.entry, mine):
+            self._take(stored, body)
+        return None
 
     def dropped(self, entry_id: str) -> None:
         if self._index.forget(entry_id, told=False):
             self._disk.push(Drop(entry_id, "forgotten"))
 
     def banned(self, ban: Ban) -> None:
-        self._index.ban(ban.id, ban.answer, ban.until_s)
-        self._disk.push(Drop(ban.id, "struck"))
+        if (ban.id, ban.answer, ban.until_s) in self._index.bans(self._wall()):
+            return
+        if self._index.ban(ban.id, ban.answer, ban.until_s):
+            self._disk.push(Drop(ban.id, "struck"))
         self._disk.push(ban)
 
-    def cleared(self) -> None:
-        self._index.clear()
-        self._disk.clear()
+    def forget(self, fact: Forget) -> Sequence[str]:
+        if not self._ledger.add(fact, self._wall()):
+            return ()
+        if fact.id == EVERYTHING:
+            return self._forget_everything(fact)
+        self._disk.push(fact)
+        mine = self._index.entry(fact.id)
+        if mine is None:
+            return ()
+        if mine.learned_s > fact.at_s:  # learned anew since; with the old one it may have gone
+            self._copies.kept(mine)
+            return ()
+        self.dropped(fact.id)
+        return (fact.id,)
+
+    def facts(self) -> tuple[Forget | Ban, ...]:
+        now_s = self._wall()
+        bans = (Ban(*ban) for ban in self._index.bans(now_s))
+        return (*self._ledger.facts(now_s), *bans)
 
     async def remember_epoch(self, epoch: str) -> None:
         await self._disk.fact(_EPOCH, epoch)
 
     # --- inside ---
+
+    def _forget_everything(self, fact: Forget) -> tuple[str, ...]:
+        since = [entry for entry in self._index.entries() if entry.learned_s > fact.at_s]
+        vectors = [self._index.vector_of(entry.id) for entry in since]
+        ids = self._index.ids()
+        self._index.clear()
+        self._disk.clear()
+        for known in self._ledger.facts(self._wall()):
+            self._disk.push(known)
+        for entry, vector in zip(since, vectors, strict=True):
+            self._index.put(entry, self._wall(), vector)
+            self._copies.kept(entry)
+        kept = {entry.id for entry in since}
+        return tuple(entry_id for entry_id in ids if entry_id not in kept)
+
+    def _forgetting(self, stored: Stored) -> Forget | None:
+        return self._ledger.by(stored.entry.id, stored.entry.learned_s)
 
     def _read(self, body: bytes) -> Stored | None:
         try:

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from actors.cache.connecting import end
 from actors.cache.copies import Copies, Place
 from actors.cache.disk import DiskShelf
 from actors.cache.embed import NgramEmbedder
 from actors.cache.entries import Hit, Scope
 from actors.cache.index import AnswerIndex
 from actors.cache.replica import IndexReplica
-from actors.cache.sharing import RedisShelf, end
+from actors.cache.sharing import RedisShelf
 
 SCOPE = Scope("xiaozhi", "zh", "", "1")
 SPACE = "test/1"
@@ -38,7 +39,7 @@ class Instance:
         self.disk = DiskShelf(folder, capacity)
         self.places.append(self.disk)
         self.copies = Copies(
-            self.places, SPACE, lambda entry_id: self.index.vector_of(entry_id), time.time
+            self.places, SPACE, lambda entry_id: self.index.vector_of(entry_id), time.time, ttl_s
         )
         self.index = AnswerIndex(
             NgramEmbedder(dimensions), capacity=capacity, ttl_s=ttl_s, follower=self.copies
@@ -67,8 +68,9 @@ class Instance:
         return found.answer if isinstance(found, Hit) else ""
 
     def clear(self) -> None:
+        entries = self.index.entries()
         self.index.clear()
-        self.copies.clear()
+        self.copies.clear(entries)
 
     @property
     def redis(self) -> str:

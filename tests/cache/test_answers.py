@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from actors.cache import libraries
 from actors.cache.answers import MAX_WAITING
+from actors.cache.answersfile import AnswersFile
 from actors.messages import AnswerAwaited, AnswerKnown, AnswerUnknown, Probe, Ready, Report
 from actors.questions import (
     CacheReply,
@@ -140,6 +142,21 @@ def test_an_embedder_that_is_not_there_is_named(tmp_path: Path) -> None:
         assert "owner/model" in made.detail()["embedder_problem"]
 
 
+@pytest.mark.parametrize("question", [ForgetAnswer(1, CAPITAL), ClearAnswers(1)])
+def test_what_was_said_to_be_forgotten_survives_a_kill(tmp_path: Path, question: Any) -> None:
+    with answers(tmp_path) as made:
+        made.wait_ready()
+        made.learn("a", CAPITAL, "北京。")
+        made.until(lambda: made.detail()["disk_entries"] == 1, "it is on disk")
+        made.receive(question, "console")
+        (reply,) = made.until(lambda: made.messages(CacheReply), "the operator is answered")
+        assert reply.found == {"forgotten": 1}
+    with answers(tmp_path) as again:  # nothing was closed
+        again.wait_ready()
+        assert again.detail()["entries"] == 0
+        assert again.detail()["remembered_forgotten"] == 1
+
+
 class TestOperators:
     @pytest.fixture
     def made(self, tmp_path: Path) -> Any:
@@ -175,6 +192,17 @@ class TestOperators:
         made.learn("a", CAPITAL, "北京。")
         assert self.found(made, ClearAnswers(3)) == {"forgotten": 1}
         assert self.found(made, CacheStats(4))["entries"] == 0
+
+    def test_what_cannot_be_written_is_said(
+        self, made: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(AnswersFile, "write", full)
+        found = self.found(made, ForgetAnswer(1, CAPITAL))
+        assert found["forgotten"] == 1
+        assert "disk" in found["warning"]
 
     def test_export_and_import(self, made: Actor) -> None:
         for number in range(150):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from actors.cache.disk import FILE_NAME, DiskShelf
-from actors.cache.pending import Ban, Drop, Keep, Use
+from actors.cache.pending import EVERYTHING, Ban, Drop, Forget, Keep, Use
 from tests.cache.instance import SCOPE, eventually, instance
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +135,36 @@ def test_what_is_over_is_gone_at_the_next_start(tmp_path: Path) -> None:
         await later.open()
         assert await stored(later) == ["b"]
         assert await later.bans() == []
+        await later.close()
+
+    run(scenario)
+
+
+def test_what_was_forgotten_is_remembered_and_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.cache.answersfile.KEPT", 3)
+
+    async def scenario() -> None:
+        shelf = DiskShelf(tmp_path, 10, clock=lambda: 100.0)
+        await shelf.open()
+        for number in range(6):
+            shelf.push(Forget(f"id{number}", 10.0 + number, 200.0 + number))
+        shelf.push(Forget(EVERYTHING, 5.0, 300.0))
+        assert await shelf.flush()
+        shelf.push(Forget("id5", 12.0, 400.0))  # was forgotten later than that
+        assert await shelf.flush()
+        found = await shelf.forgotten()
+        assert [fact.id for fact in found] == [EVERYTHING, "id3", "id4", "id5"]
+        assert found[-1] == Forget("id5", 15.0, 205.0)
+        shelf.push(Forget(EVERYTHING, 14.0, 300.0))
+        await shelf.close()
+        later = DiskShelf(tmp_path, 10, clock=lambda: 204.5)
+        await later.open()
+        assert await later.forgotten() == [
+            Forget(EVERYTHING, 14.0, 300.0),
+            Forget("id5", 15.0, 205.0),
+        ]
         await later.close()
 
     run(scenario)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.cache.pending import Ban, Change, Drop, Keep, Pending, Use
+from actors.cache.pending import Ban, Change, Drop, Forget, Keep, Pending, Use
 
 
 def keep(entry_id: str, body: bytes = b"new", used_s: float = 1.0) -> Keep:
@@ -79,3 +79,20 @@ def test_it_never_holds_more_than_its_limit(pushed: list[Change], limit: int) ->
             pending.push(change)
             pending.give_back(*taken)
         assert len(pending) <= limit
+
+
+def test_a_forgetting_waits_beside_what_is_learned_after_it() -> None:
+    pending = Pending(10)
+    fact = Forget("a", 5.0, 100.0)
+    for change in (keep("a", b"old"), Drop("a", "forgotten"), fact, keep("a")):
+        pending.push(change)
+    assert pending.take(10)[1] == [fact, keep("a")]
+
+
+def test_what_is_discarded_is_not_added_but_its_forgetting_is_told() -> None:
+    pending = Pending(10)
+    fact = Forget("a", 5.0, 100.0)
+    for change in (keep("a"), fact, Use("b", 2.0), Drop("c", "struck"), keep("d")):
+        pending.push(change)
+    pending.discard(("a", "b", "c", "x"))
+    assert pending.take(10)[1] == [fact, Drop("c", "struck"), keep("d")]

@@ -94,6 +94,14 @@ def test_forget_clear_and_stats(server: Server, capsys: pytest.CaptureFixture[st
     assert json.loads(server.came[0][2]) == {"question": "首都在哪"}
 
 
+def test_what_may_come_back_is_said(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.replies = {"/cache/clear": {"forgotten": 12, "warning": "it is not on disk yet"}}
+    assert run(server.server_port, "clear") == 0
+    told = capsys.readouterr()
+    assert told.out == "12 answers forgotten.\n"
+    assert told.err == "But it is not on disk yet.\n"
+
+
 def test_an_export_is_whole_or_not_there(server: Server, tmp_path: Path) -> None:
     def page(query: dict[str, list[str]], body: bytes) -> dict[str, Any]:
         after = int(query["after"][0])
