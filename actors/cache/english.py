@@ -49,6 +49,14 @@ _ENGLISH: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"what does (?P<x>.+) mean|what is the meaning of (?P<x2>.+)", "meaning"),
         (r"how (?:do you|do i|to) say (?P<x>.+ in \w+)", "say"),
         (r"(?P<x>what time is it|what is the time)(?: now)?", "time now"),
+        (
+            r"how (?:do you|do i|to) spell (?P<x>\w+)|how is (?P<x2>\w+) spelled|spell (?P<x3>\w+)(?: for me)?",
+            "spell",
+        ),
+        (
+            r"when was (?P<x>.+) born|what is (?P<x2>.+)'s date of birth|what is the date of birth of (?P<x3>.+)",
+            "born when",
+        ),
         (r"how tall is (?P<x>.+)|what is the height of (?P<x2>.+)", "size tall"),
         (
             r"how far is it from (?P<x>.+ to .+)|what is the distance from (?P<x2>.+ to .+)",

@@ -11,16 +11,27 @@ from typing import Final
 from actors.cache.framing import PRONOUNS, Framed, got
 from actors.cache.lexicon import LANGUAGES
 from actors.cache.libraries import words
+from actors.cache.spelling import WH
 
 _LANGUAGE: Final = "|".join(
     sorted((word for word in LANGUAGES if not word.isascii()), key=len, reverse=True)
 )
 _WHAT: Final = "(?:什么|啥)"
+#: 守株待兔这个成语 is 守株待兔.
+_NAMED: Final = "(?:这个(?:成语|词语?|单词))"
 _MEANING: Final = (
     re.compile(
-        rf"(?P<x>.+?)(?:的意思是{_WHAT}|是{_WHAT}意思|{_WHAT}意思|是{_WHAT}含义|的含义是{_WHAT})"
+        rf"(?:解释一下)?(?P<x>.+?){_NAMED}?(?:的意思是{_WHAT}|是{_WHAT}意思|{_WHAT}意思|是{_WHAT}含义|的含义是{_WHAT})"
     ),
     re.compile(r"(?:解释(?:一下)?)?(?P<x>.+)的意思"),
+    re.compile(rf"解释(?:一下)?(?P<x>.+){_NAMED}"),
+)
+_INSIDE: Final = re.compile(rf"(?P<l>{_LANGUAGE})里面?(?P<x>.+?)(?:怎么说|怎么讲)")
+_OTHER_WORD: Final = re.compile(
+    rf"(?:你知不知道|(?P<knows>你知道))?(?P<x>.+)的(?P<kind>[反近同]义词)(?:是(?:{_WHAT}|哪个))?(?P<asks>吗)?"
+)
+_SPEAKS: Final = re.compile(
+    rf"你(?P<may>[会能])(?P<or>不(?P=may))?[说讲](?P<l>{_LANGUAGE})(?P<asks>吗)?"
 )
 _SAYING: Final = (
     re.compile(
@@ -36,9 +47,15 @@ _SAME_LANGUAGE: Final = {f"{name}文": f"{name}语" for name in "英日法韩德
 
 def about_words(text: str) -> Framed:
     """The frame of a question about words; the words themselves stay as they are."""
-    for pattern in _SAYING:
+    text = re.sub("咋(?=[说讲读写念拼])", "怎么", text)
+    known = _other_word(text) or _speaks(text)
+    if known:
+        return known
+    for pattern in (_INSIDE, *_SAYING):
         match = pattern.fullmatch(text)
         if match:
+            if pattern is _INSIDE and words(text)[1] not in ("里", "里面"):
+                continue  # 英语里程怎么说
             said, language = got(match, "x"), got(match, "l")
             if (said.endswith(("的", "用")) or said in ("用", "把")) or _taken_apart(text, said):
                 break
@@ -50,6 +67,22 @@ def about_words(text: str) -> Framed:
         if match and not re.search(f"{_WHAT}|谁|哪|怎么", match["x"]):
             return "meaning", (match["x"],)
     return "words", (re.sub(_WHAT, "什么", text),)
+
+
+def _other_word(text: str) -> Framed | None:
+    """大的反义词是什么, 你知道大的反义词吗."""
+    match = _OTHER_WORD.fullmatch(text)
+    if match is None or bool(match["knows"]) != bool(match["asks"]):
+        return None
+    return None if WH.search(match["x"]) else (match["kind"], (match["x"],))
+
+
+def _speaks(text: str) -> Framed | None:
+    """你会说英语吗, 你会不会说英语."""
+    match = _SPEAKS.fullmatch(text)
+    if match is None or bool(match["or"]) == bool(match["asks"]):
+        return None
+    return "speaks", (match["may"], _SAME_LANGUAGE.get(match["l"], match["l"]))
 
 
 def _taken_apart(text: str, said: str) -> bool:

@@ -18,16 +18,18 @@ from actors.cache.numerals import english_to_digits
 #: Talk about words themselves: there every character counts.
 MENTION: Final = re.compile(
     r"怎么(?:写|读|念|拼|说|讲|翻译)|如何(?:写|读|念|拼|说|翻译)|拼音|笔画|笔顺|部首|偏旁|造句|组词|[反近同]义词|意思"
-    r"|翻译|[哪什]个?么?字|[个的][字词]|成语接龙|押韵|谐音|发音|繁体|简体|[英日法韩德俄中][语文]|汉语|粤语|西班牙语|普通话"
+    r"|翻译|[哪什]个?么?字|[个的][字词]|个成语|成语接龙|押韵|谐音|发音|繁体|简体|[英日法韩德俄中][语文]|汉语|粤语|西班牙语|普通话"
     r"|\b(?:spell|mean|means|meaning|say|translate|rhymes?|synonyms?|opposite|pronounce|word|definition|define)\b"
 )
 #: Of these, the ones where even the script is the question.
 _GLYPH: Final = re.compile(
     r"怎[么麼樣样](?:[写寫读讀念])|拼音|笔画|筆畫|笔顺|筆順|部首|偏旁|[簡简繁][体體]|[哪什][個个么麼]字"
+    r"|字.{0,4}[几幾多].{0,2}[画畫笔筆划劃]"
 )
 #: What makes a text a question by itself, without 吗 at its end.
 WH: Final = re.compile(
-    r"什么|啥|谁|哪|怎么|怎样|如何|为何|何时|多少|多[大高长远久重深宽快]|第几|是否|几[点岁号月年天个]|几$"
+    r"什么|啥|谁|哪|怎么|怎样|咋(?![呼舌唬])|如何|为何|何时|几时|多会儿|多少|多[大高长远久重深宽快]|第几|是否"
+    r"|几[点岁号月年天个]|几$"
     r"|(?<![可还但总于功性机])([能会是有要对行想该])不\1|(?<!没)有没有|可不可以"
     r"|\b(?:who|what|where|when|why|which|how|whose)\b"
 )
@@ -35,6 +37,11 @@ _QUOTES: Final = re.compile('[\u201c\u201d"「」『』《》〈〉【】\\[\\]�
 _COMMAS: Final = re.compile(r"(?<![a-z0-9])\.|\.(?![a-z0-9])|[，,、；;。！!：:…—～~·｜|]")
 _ENGLISH_POLAR: Final = re.compile(
     r"(?:is|are|am|was|were|do|does|did|can|could|will|would|should|has|have|had|may|must) "
+)
+#: Verbs after which "how do I" asks for the way to do it: how do I look does not.
+_DOING: Final = (
+    "make|cook|bake|boil|fry|grill|roast|steam|draw|tie|clean|remove|wash|fold|grow|plant|peel|build|fix|repair|stop"
+    "|cure|prevent|learn|lose|save"
 )
 _CONTRACTIONS: Final = tuple(
     (re.compile(pattern), full)
@@ -49,6 +56,16 @@ _CONTRACTIONS: Final = tuple(
         (r"\b(\w+)'ll\b", r"\1 will"),
         (r"\b(\w+)'ve\b", r"\1 have"),
         (r"\blet's\b", "let us"),
+        # the same question in other words: how come, how do I, is it all right for
+        (
+            r"^how come ((?:the )?\w+|all \w+) (is|are|was|were|can|will) (?!.*\b(?:is|are|was|were|can|will)\b)",
+            r"why \2 \1 ",
+        ),
+        (rf"^how (?:do|can) i (?=(?:{_DOING})\b)", "how to "),
+        (r"^is it (?:ok|okay|safe|all right) for (\w+) to (?=(?:eat|drink) )", r"can \1 "),
+        (r"^what number of (?=\w+ (?:do|does|are) )", "how many "),
+        (r"^(how many \w+ are )there (?=in )", r"\1"),
+        (r"^(how many \w+ are in )(?:an?|one) (?=\w+$)", r"\g<1>1 "),
     )
 )
 #: Words beside which a comma decides who does what, or whether.

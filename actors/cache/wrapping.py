@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from actors.cache.libraries import words
+from actors.cache.libraries import tagged, words
 from actors.cache.spelling import WH, is_mention
 
 #: Verbs that begin a request.
@@ -42,17 +42,24 @@ _PREDICATE: Final = re.compile(
     r"(?:会|能(?!不能帮|不能告诉|帮|告诉)|有|在|几|多|喜欢|可以(?!帮|告诉)|好|来|说|想|爱|怕)"
 )
 _CALLED_ON: Final = re.compile(r"，|请|帮我|麻烦|给我|告诉我|你")
+#: What other assistants are called by; said to this one it is a call and no more.
+_OTHER_CALLS: Final = ("小爱同学", "小度小度", "天猫精灵", "小艺小艺", "小布小布", "嘿siri")
+_WHOLE: Final = re.compile("什么[是叫]|谁是|-?[0-9零一二两三四五六七八九十百千万点]+[加减乘除]")
 _EVENT: Final = re.compile("[了过着吗得]|谁|什么|怎么|哪")
 _I_ASK: Final = re.compile(
-    r"(?:(?:麻烦|我想|我要|想)?(?:请问|问)(?:你(?=一下))?(?:一下|下)|我想请问(?:一下|下)?"
+    r"(?:(?:麻烦|劳驾|我想|我要|想)?(?:请问|问|请教|打听)(?:你(?=一下))?(?:一下|下|一句(?!话))|我想请问(?:一下|下)?"
     r"|我?很?想(?:要)?(?:知道|了解)(?:一下|下)?)，?"
 )
 _TELL_ME: Final = re.compile(
     r"(?:请|麻烦)?你?(?P<able>能不能|可不可以|能|可以|可否)?请?"
     r"(?:告诉我(?!们)(?:一下|一声|下)?|[跟和给]我[说讲](?:一下|下|说|讲))，?"
 )
+#: 查一下黄河有多长 asks how long it is.
+_LOOK_UP: Final = re.compile(
+    r"(?:[查搜算](?:一下|下)|查一?查|算一?算|[讲说]一?[讲说]|(?:讲|说|介绍)一下)，?(?![话笑课价])"
+)
 _DO_YOU_KNOW: Final = re.compile(
-    r"(?:请问)?你(?:知不知道|知道)，?(?!什么(?!是|叫|时候|地方)|哪些|多少(?!钱)|几(?!点|号))"
+    r"(?:请问)?你(?:知不知道|知道|晓不晓得|晓得)，?(?!什么(?!是|叫|时候|地方)|哪些|多少(?!钱)|几(?!点|号))"
 )
 #: Left over, these would ask nothing: 我想知道什么.
 _BARE: Final = frozenset(
@@ -126,7 +133,26 @@ def _without_call(text: str, wake_words: Sequence[str]) -> str:
             continue
         if _CALLED_ON.match(rest) or (_CALLED_TO.match(rest) and not _EVENT.search(rest)):
             return rest
-    return text
+    return _without_other_call(text)
+
+
+def _without_other_call(text: str) -> str:
+    """Without another assistant's name, where what follows is whole by itself.
+
+    小爱同学多少钱 and 天猫精灵声音怎么调 are about the thing that is called so.
+    """
+    call = next((call for call in _OTHER_CALLS if text.startswith(call)), "")
+    rest = text[len(call) :].lstrip("， ")
+    if not call or not rest or _SUBJECT.match(rest):
+        return text
+    whole = (
+        text[len(call)] == "，"
+        or _CALLED_ON.match(rest)
+        or (_CALLED_TO.match(rest) and not _EVENT.search(rest))
+        or _WHOLE.match(rest)
+        or (tagged(rest)[0][1] in ("ns", "nr", "t") and WH.search(rest) and not WH.match(rest))
+    )
+    return rest if whole else text
 
 
 def _without_filler(text: str) -> str:
@@ -152,7 +178,7 @@ def _without_asking(text: str) -> str:
             return _direct(text[match.end() :]) if pattern is _ENGLISH[1] else text[match.end() :]
     if text.startswith("请问") and not _SUBJECT.match(text[2:].lstrip("，")):
         return re.sub("^请问(?:一下|下)?", "", text)
-    for pattern in (_I_ASK, _TELL_ME, _DO_YOU_KNOW):
+    for pattern in (_I_ASK, _TELL_ME, _LOOK_UP, _DO_YOU_KNOW):
         match = pattern.match(text)
         if match is None:
             continue
@@ -160,7 +186,7 @@ def _without_asking(text: str) -> str:
         knows = pattern is _DO_YOU_KNOW
         if rest.endswith("吗") and (knows or match.groupdict().get("able")):
             rest = rest[:-1]
-        elif knows and "知不知道" not in match[0]:
+        elif knows and "不" not in match[0]:
             continue  # 你知道什么秘密 asks what you know
         if rest not in _BARE and WH.search(rest) and not _SUBJECT.match(rest):
             return rest
@@ -200,6 +226,8 @@ def _without_end(text: str) -> str:
     if not is_mention(text):
         rest = _THANKS.sub("", text)
         text = rest if WH.search(rest) or IMPERATIVE.match(rest) or _HELP.match(rest) else text
+    if text.endswith("来着") and not is_mention(text) and WH.search(text[:-2]):
+        return text[:-2]
     # 什么是毛呢 and 推荐酒吧 end in a noun
     last = words(text)[-1]
     if len(text) > 3 and last == "呢" and WH.search(text):

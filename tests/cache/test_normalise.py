@@ -170,8 +170,8 @@ def test_nothing_stays_nothing() -> None:
 
 
 def test_other_wake_words_are_taken_off() -> None:
-    assert normalise("小爱同学打开灯", ("小爱同学",)) == "打开灯"
-    assert normalise("小爱同学打开灯") == "小爱同学打开灯"
+    assert normalise("小青同学打开灯", ("小青同学",)) == "打开灯"
+    assert normalise("小青同学打开灯") == "小青同学打开灯"
 
 
 @given(sentences)
