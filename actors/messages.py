@@ -556,11 +556,12 @@ class TurnRecord:
 class Phrases:
     """Speech kept ready: text → Opus packets of the downlink's rate and length.
 
-    `wake_replies` are said in turn with the settings' wake greeting; the sound cache has
-    them.
+    `choices` are texts that are said in turn, by what the settings call them
+    (`wake_greeting`, `apology`, `busy`, `not_understood`); `filler`: while an answer is
+    waited for.
     """
 
     rate_hz: int
     frame_ms: int
     frames: dict[str, tuple[bytes, ...]]
-    wake_replies: tuple[str, ...] = ()
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)

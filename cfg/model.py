@@ -122,6 +122,12 @@ class Dialogue(Section):
         "没听清，请再说一遍。", description="said in manual mode when nothing was understood"
     )
     busy: str = Field("现在有点忙，请稍等一下再说。", description="said when nobody can serve")
+    filler_after_ms: int = Field(
+        2500,
+        ge=0,
+        le=60000,
+        description="an answer that takes longer is announced by a filler of the phrase bank; 0: never",
+    )
     idle_close_s: float = Field(120.0, ge=5, le=3600, description="no speech for so long: goodbye")
 
 

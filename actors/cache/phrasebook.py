@@ -67,6 +67,14 @@ CACHE_START_S: Final = 2.0
 ROUND_SHARE: Final = 0.3
 ROUND_S: Final = 3600.0
 
+#: What the settings call it, and the bank.
+_IN_BANK: Final = {
+    "wake_greeting": "wake_replies",
+    "apology": "apologies",
+    "busy": "busy",
+    "not_understood": "not_understood",
+}
+
 #: How often the cache is told how far it is.
 PROGRESS_S: Final = 2.0
 
@@ -80,7 +88,7 @@ class Phrasebook(BaseActor):
         self.frames: dict[str, tuple[bytes, ...]] = {}
         self.ahead = Ahead((), (), ())
         self.problem = ""
-        self.wake_replies: tuple[str, ...] = ()
+        self.choices: dict[str, tuple[str, ...]] = {}
         #: What is being asked for or spoken, and the request that asks.
         self.item: Item | None = None
         self.request = 0
@@ -98,21 +106,14 @@ class Phrasebook(BaseActor):
 
     def started(self, message: Start) -> None:
         dialogue = self.settings.dialogue
-        own = (
-            dialogue.apology,
-            dialogue.busy,
-            dialogue.not_understood,
-            dialogue.goodbye,
-            dialogue.wake_greeting,
-        )
         bank = Bank()
         if self.settings.sound_cache.enabled:
             bank, self.problem = bank_of(self.settings, questions=False)
         if self.problem:
             log.get().error("phrase bank not used as it is", reason=self.problem)
-        self.wake_replies = _wake_replies(bank, dialogue)
+        self.choices = choices(bank, dialogue)
         self.ahead = Ahead(
-            tuple(phrase for phrase in dict.fromkeys(own) if phrase),
+            held(self.choices, dialogue),
             bank.phrases(dialogue.language),
             speakers(self.settings),
         )
@@ -283,7 +284,7 @@ class Phrasebook(BaseActor):
         self._told = acceptor
         downlink = self.settings.downlink
         rate_hz, frame_ms = downlink.sample_rate_hz, downlink.frame_ms
-        self.send(acceptor, Phrases(rate_hz, frame_ms, dict(self.frames), self.wake_replies))
+        self.send(acceptor, Phrases(rate_hz, frame_ms, dict(self.frames), self.choices))
 
     def _tell_progress(self, now: float) -> None:
         """The status asks the cache, and shows it there."""
@@ -324,10 +325,29 @@ def _pause_s() -> float:
     return BUSY_PAUSE_S if busy else PAUSE_S
 
 
-def _wake_replies(bank: Bank, dialogue: Dialogue) -> tuple[str, ...]:
-    """What may be said instead of the wake greeting, unless the operator chose his own."""
-    if dialogue.wake_greeting != Dialogue().wake_greeting:
-        return ()
-    replies = bank.all_of("wake_replies", dialogue.language)
-    texts = (reply.clauses[0] for reply in replies if len(reply.clauses) == 1)
-    return tuple(text for text in texts if text != dialogue.wake_greeting)
+def choices(bank: Bank, dialogue: Dialogue) -> dict[str, tuple[str, ...]]:
+    """What may be said in turn, see `messages.Phrases`; an operator's own words stand alone.
+
+    The settings' words are Chinese as they come: in another language the bank's replace them.
+    """
+    found: dict[str, tuple[str, ...]] = {"filler": _texts(bank, "fillers", dialogue)}
+    for name, in_bank in _IN_BANK.items():
+        own, others = str(getattr(dialogue, name)), _texts(bank, in_bank, dialogue)
+        if own != Dialogue.model_fields[name].default:
+            others = ()
+        foreign = bool(others) and dialogue.language != "zh"
+        found[name] = others if foreign else tuple(dict.fromkeys((own, *others)))
+    return found
+
+
+def _texts(bank: Bank, name: str, dialogue: Dialogue) -> tuple[str, ...]:
+    return tuple("".join(reply.clauses) for reply in bank.all_of(name, dialogue.language))
+
+
+def held(choices: dict[str, tuple[str, ...]], dialogue: Dialogue) -> tuple[str, ...]:
+    """Every phrase that sessions hold as audio, what excuses a failure first."""
+    first = ("apology", "busy", "not_understood")
+    texts = [text for name in first for text in choices[name][:1]]
+    texts += [dialogue.goodbye, *choices["wake_greeting"]]
+    texts += [text for several in choices.values() for text in several]
+    return tuple(text for text in dict.fromkeys(texts) if text)

@@ -125,19 +125,16 @@ class Session(BaseActor):
             log.get().error("connection not adopted", key=key, reason=str(error))
             self.engine.emit(self.parent, ConnectionEnded(key, str(error)))
             return
-        phrases = self._phrases.frames if self._phrases is not None else {}
         self._serving = Serving(
             kept,
             self._store,
             self.settings,
-            phrases,
+            self._phrases,
             self.engine,
             lambda: self.directory,
             self._recorded,
             lambda reason: self._ended(key, reason),
         )
-        if self._phrases is not None:
-            self._serving.phrases(self._phrases)
         self.engine.emit(self.parent, Adopted(key, self._serving.state.device_id, kept.takeovers))
         self._serving.begin()
 

@@ -7,13 +7,13 @@ it is told, once the model has said all of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from actors.leased import LeasedJob
 from actors.messages import AnswerKnown, ClauseReady, FramesReady, Generate, Generated
 from actors.ordering import InOrder
 from actors.session.checkpoint import AnswerState, Sent
+from actors.session.ready import ReadyPhrases
 from actors.session.recall import AnswerNews, AnswerRecall, Scope, SoundNews
 from actors.session.speaking import Speaking
 from actors.session.work import GaveUp, TurnWork
@@ -35,19 +35,22 @@ class Answer:
     def __init__(
         self,
         work: TurnWork,
-        phrases: Mapping[str, tuple[bytes, ...]],
+        phrases: ReadyPhrases,
         scope: Scope,
         gave_up: GaveUp,
     ) -> None:
         self._work = work
         self._scope = scope
         self._gave_up = gave_up
-        self._speaking = Speaking(work, phrases, gave_up)
+        self._phrases = phrases
+        self._speaking = Speaking(work, phrases.frames, gave_up)
         self._recall = AnswerRecall(work, self._known, self._unknown)
         self._messages: Messages = ()
         self._llm: LeasedJob | None = None
         self._generated: InOrder[ClauseReady | Generated] = InOrder()
         self._emotion = self._first_emotion = ""
+        #: When waiting for the first words is filled with a phrase.
+        self._fill_at: float | None = None
 
     # --- what is to be said ---
 
@@ -80,6 +83,7 @@ class Answer:
 
     def say(self, phrase: str, now: float) -> None:
         """Say this and no more, behind what is being said already."""
+        self._fill_at = None
         self._speaking.begin(now)
         self._recall.stop(now)
         if self._llm is not None:
@@ -95,7 +99,7 @@ class Answer:
         """Go on where the session before this one ended."""
         self._messages, self._emotion = messages, state.emotion
         self._speaking.resume(state, sent, now)
-        if not state.clauses:
+        if not state.complete and not self._speaking.words:
             self.ask(messages, now)
         elif not state.complete:
             self._lease_model(now)
@@ -118,6 +122,9 @@ class Answer:
         self._speaking.pump(now)
 
     def _unknown(self, now: float) -> None:
+        after_ms = self._work.settings.dialogue.filler_after_ms
+        if after_ms and not self._speaking.clauses:
+            self._fill_at = now + after_ms / 1000
         llm = self._llm
         if llm is None or llm.ended:
             self._lease_model(now)
@@ -144,7 +151,7 @@ class Answer:
         self._generated = InOrder()
         if not self._messages or self._recall.asking:
             return []
-        spoken = tuple(self._speaking.clauses)
+        spoken = self._speaking.words
         return [Generate(self._work.turn, job, self._messages, spoken)]
 
     def generation(self, message: ClauseReady | Generated, now: float) -> None:
@@ -160,11 +167,10 @@ class Answer:
     def _generation(self, llm: LeasedJob, message: ClauseReady | Generated, now: float) -> None:
         if isinstance(message, ClauseReady):
             self._clause(llm, message, now)
-        elif self._speaking.clauses:
+        elif self._speaking.words:
             llm.done(now)
             self._speaking.complete = True
-            clauses = tuple(self._speaking.clauses)
-            self._recall.learn(clauses, self._first_emotion, now, finished=True)
+            self._recall.learn(self._speaking.words, self._first_emotion, now, finished=True)
         else:
             llm.refuse(f"{llm.engine} answered nothing", now)
             return
@@ -176,6 +182,7 @@ class Answer:
             self._speaking.complete = True
             return
         llm.progress(now)
+        self._fill_at = None
         self._work.mark("first_clause", now)
         self._speaking.clauses.append(message.text)
         self._show_emotion(message.emotion)
@@ -199,13 +206,24 @@ class Answer:
 
     def deadline(self) -> float | None:
         """When `time` wants to be called, jobs apart."""
-        times = (self._speaking.deadline(), self._recall.deadline())
+        times = (self._speaking.deadline(), self._recall.deadline(), self._fill_at)
         return min((time for time in times if time is not None), default=None)
 
     def time(self, now: float) -> bool:
         """Send what is due; returns whether a frame was."""
         self._recall.time(now)
+        if self._fill_at is not None and now >= self._fill_at:
+            self._fill(now)
         return self._speaking.time(now)
+
+    def _fill(self, now: float) -> None:
+        """The user has waited long: he is told that an answer is on its way."""
+        self._fill_at = None
+        turn = self._work.turn.number
+        filler = self._phrases.choose("filler", self._work.settings.dialogue, turn)
+        if filler:
+            self._work.engines["filler"] = "ready"
+            self._speaking.fill(filler, now)
 
     def heard_by(self, now: float) -> bool:
         """Whether all of it was heard, the margin for slow devices included."""
@@ -213,6 +231,7 @@ class Answer:
 
     def stop(self, now: float) -> None:
         """Nothing more is sent but, if the device was told to speak, the end of that."""
+        self._fill_at = None
         self._work.cancel()
         self._recall.stop(now)
         self._speaking.stop(now)

@@ -12,13 +12,13 @@ belongs to it, in auto mode too: its microphone is open until `tts start`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from actors.effects import CloseConnection, Effect, Note
 from actors.session.attention import Attention, BargedIn, Began, Ended, Grew
 from actors.session.channel import Channel, Wish
 from actors.session.checkpoint import HEARD_BYTES, Sent, SessionState
+from actors.session.ready import ReadyPhrases
 from actors.session.ring import PacketRing
 from actors.session.turn import Stage, Turn
 from actors.session.turns import Turns
@@ -36,7 +36,7 @@ _UNANSWERED = ("hearing", "thinking")
 class Conversation:
     """See the module. Call `settle` after each event, then take what is in `out`.
 
-    `phrases` is speech kept ready, text → packets; `turns.phrases` may be replaced.
+    `phrases` is speech kept ready; `turns.phrases` may be replaced.
     `wall_s` is the time of day at `now`, in seconds since 1970; clients are told it.
     """
 
@@ -44,7 +44,7 @@ class Conversation:
         self,
         settings: Settings,
         state: SessionState,
-        phrases: Mapping[str, tuple[bytes, ...]],
+        phrases: ReadyPhrases,
         now: float,
         wall_s: float = 0.0,
         heard: PacketRing | None = None,
@@ -56,8 +56,6 @@ class Conversation:
         self.attention = Attention(settings.listening, settings.dialogue.language)
         self.attention.manual = state.mode == "manual"
         self.closing = False
-        #: What may be said instead of the wake greeting.
-        self.wake_replies: tuple[str, ...] = ()
         self._channel = Channel(settings, state, self.out, now, wall_s)
         self._heard = heard or PacketRing(bytearray(HEARD_BYTES), 0, HEARD_BYTES)
         self._draining = False
@@ -120,15 +118,10 @@ class Conversation:
         if not wake_word:
             self.turns.begin(now).text_ready(text.strip(), now)
         elif dialogue.wake_greeting:
-            greeting = self._wake_greeting()
+            greeting = self.turns.phrases.choose("wake_greeting", dialogue, self.state.turn)
             self.turns.begin(now).say(greeting, now)
         elif armed:
             self.attention.arm(now)
-
-    def _wake_greeting(self) -> str:
-        """The settings' greeting first, then in turn with others: it does not sound canned."""
-        greetings = (self.settings.dialogue.wake_greeting, *self.wake_replies)
-        return greetings[self.state.turn % len(greetings)]
 
     def _abort(self, reason: str, now: float) -> None:
         self._active_at = now
@@ -214,8 +207,9 @@ class Conversation:
             turn.speech_ended(now, now - ended.silence_s)
 
     def _apologise(self, now: float) -> None:
-        apology = self.settings.dialogue.apology
-        self.turns.begin(now).say(apology, now, "failed", "session was replaced")
+        turn = self.turns.begin(now)
+        apology = self.turns.phrases.choose("apology", self.settings.dialogue, turn.id.number)
+        turn.say(apology, now, "failed", "session was replaced")
 
     # --- what workers answer ---
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -33,6 +33,7 @@ from actors.messages import Address, Directory, Phrases, TurnRecord
 from actors.session.checkpoint import Checkpoint
 from actors.session.connection import BinaryMessage, Closed, DeviceConnection, TextMessage
 from actors.session.conversation import Conversation
+from actors.session.ready import ReadyPhrases
 from actors.wire.frames import encode_frame
 from cfg.model import Settings
 
@@ -56,6 +57,10 @@ _SCALARS = attrgetter(
 )
 
 
+def _ready(phrases: Phrases | None) -> ReadyPhrases:
+    return ReadyPhrases() if phrases is None else ReadyPhrases(phrases.frames, phrases.choices)
+
+
 class Serving:
     """One adopted connection until its end; `ended(reason)` is called once, then nothing."""
 
@@ -64,7 +69,7 @@ class Serving:
         kept: Kept,
         store: DescriptorStore,
         settings: Settings,
-        phrases: Mapping[str, tuple[bytes, ...]],
+        phrases: Phrases | None,
         thread: EngineThread,
         directory: Callable[[], Directory],
         recorded: Callable[[TurnRecord], None],
@@ -86,7 +91,12 @@ class Serving:
         )
         self._fileno = self._connection.fileno()
         self._conversation = Conversation(
-            settings, state, phrases, time.monotonic(), time.time(), self._checkpoint.heard
+            settings,
+            state,
+            _ready(phrases),
+            time.monotonic(),
+            time.time(),
+            self._checkpoint.heard,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
@@ -122,8 +132,7 @@ class Serving:
 
     def phrases(self, message: Phrases) -> None:
         """Speech kept ready, for the turns from now on."""
-        self._conversation.turns.phrases = message.frames
-        self._conversation.wake_replies = message.wake_replies
+        self._conversation.turns.phrases = _ready(message)
 
     def drain(self, deadline_s: float) -> None:
         if not self._over:

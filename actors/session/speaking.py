@@ -95,6 +95,18 @@ class Speaking:
         self.complete = True
         self._playout.reopen()
 
+    def fill(self, phrase: str, now: float) -> None:
+        """Say this while the first words are waited for; they follow it."""
+        self.phrase_numbers.add(len(self.clauses))
+        self.clauses.append(phrase)
+        self.pump(now)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The clauses that are words of the answer."""
+        numbered = enumerate(self.clauses)
+        return tuple(text for number, text in numbered if number not in self.phrase_numbers)
+
     def is_ready(self, phrase: str) -> bool:
         """Whether this phrase can be said without a voice."""
         return phrase in self._phrases

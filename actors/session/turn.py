@@ -14,7 +14,6 @@ with a phrase; when nobody can even speak, from phrases kept ready as audio.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, get_args
@@ -37,6 +36,7 @@ from actors.messages import (
 )
 from actors.session.answer import Answer, Messages
 from actors.session.checkpoint import AnswerState, Sent
+from actors.session.ready import ReadyPhrases
 from actors.session.recall import Scope
 from actors.session.recognition import Recognition
 from actors.session.words import is_one_of, joined
@@ -66,7 +66,7 @@ class Setting:
     device: str
     manual: bool
     history: tuple[tuple[str, str], ...] = ()
-    phrases: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    phrases: ReadyPhrases = field(default_factory=ReadyPhrases)
     #: For whom cached answers must have been made.
     scope: Scope = ("", "", "", "")
     #: Words of an unanswered turn that this one continues.
@@ -156,7 +156,7 @@ class Turn:
         self.heard = self._heard_with(text)
         if not self.heard:
             if self._setting.manual:
-                self.say(self._dialogue.not_understood, now, "void")
+                self.say(self._phrase("not_understood"), now, "void")
             else:
                 self._end("void", now)
             return
@@ -269,12 +269,15 @@ class Turn:
     def fail(self, reason: str, now: float, *, busy: bool = False) -> None:
         """Nobody could do a part of it: say so, if anybody can speak."""
         self._work.note("error", "turn failed", reason=reason)
-        phrase = self._dialogue.busy if busy else self._dialogue.apology
+        phrase = self._phrase("busy" if busy else "apology")
         if self._verdict in ("failed", "refused") and not self._answer.is_ready(phrase):
             self._reason = reason
             self._end(self._verdict, now)  # not even the apology can be spoken
             return
         self.say(phrase, now, "refused" if busy else "failed", reason)
+
+    def _phrase(self, what: str) -> str:
+        return self._setting.phrases.choose(what, self._dialogue, self.id.number)
 
     def said(self, *, phrases: bool = True) -> str:
         """What the user has heard of the answer; `phrases`: ready-made ones too."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from actors.effects import Effect
 from actors.messages import TurnId
 from actors.session.checkpoint import SessionState
+from actors.session.ready import ReadyPhrases
 from actors.session.scope import scope_of
 from actors.session.turn import Setting, Stage, Turn
 from cfg.model import Settings
@@ -27,7 +26,7 @@ class Turns:
         self,
         settings: Settings,
         state: SessionState,
-        phrases: Mapping[str, tuple[bytes, ...]],
+        phrases: ReadyPhrases,
         out: list[Effect],
     ) -> None:
         self.current: Turn | None = None

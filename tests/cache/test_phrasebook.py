@@ -12,7 +12,8 @@ import pytest
 
 from actors.cache import phrasebook
 from actors.cache.ahead import Ahead, Item, SpokenAhead
-from actors.cache.phrasebook import Phrasebook
+from actors.cache.bank import bank_of
+from actors.cache.phrasebook import Phrasebook, choices, held
 from actors.messages import (
     Busy,
     Cancel,
@@ -32,7 +33,7 @@ from actors.messages import (
     Tick,
     WorkFailed,
 )
-from cfg.model import EspeakTts, Settings
+from cfg.model import Dialogue, EspeakTts, Settings
 
 BANK = """
 [default.zh.thanks]
@@ -213,22 +214,49 @@ def test_sessions_hold_only_the_settings_phrases(clock: Clock, chosen: Settings)
     assert not set(CLAUSES) & set(told.frames)
 
 
-def test_sessions_are_told_other_wake_replies(
+def test_sessions_are_told_what_else_may_be_said(
     clock: Clock, chosen: Settings, tmp_path: Path
 ) -> None:
-    """Unless the operator chose a greeting of his own."""
+    """Unless the operator chose words of his own; all of it is kept as audio."""
     file = tmp_path / "wake.toml"
-    replies = '[default.zh.wake_replies]\nsay = ["我在。", "在呢。", "请说。"]\n'
+    replies = """
+[default.zh.wake_replies]
+say = ["我在。", "在呢。", "请说。"]
+[default.zh.fillers]
+say = ["嗯，让我想想。"]
+"""
     file.write_text(BANK + replies, encoding="utf-8")
     storage = chosen.storage.model_copy(update={"phrases": str(file)})
     banked = chosen.model_copy(update={"storage": storage})
     book = Surroundings(clock, banked).begin()
     book.run(60)
-    assert book.told[-1].wake_replies == ("在呢。", "请说。")
+    told = book.told[-1]
+    assert told.choices["wake_greeting"] == ("我在。", "在呢。", "请说。")
+    assert told.choices["filler"] == ("嗯，让我想想。",)
+    assert told.choices["busy"] == (chosen.dialogue.busy,)
+    assert {text for several in told.choices.values() for text in several} <= set(told.frames)
     dialogue = chosen.dialogue.model_copy(update={"wake_greeting": "到！"})
     own = Surroundings(clock, banked.model_copy(update={"dialogue": dialogue})).begin()
     own.run(60)
-    assert own.told[-1].wake_replies == ()
+    assert own.told[-1].choices["wake_greeting"] == ("到！",)
+
+
+def test_the_shipped_bank_replaces_the_chinese_phrases_for_an_english_speaker() -> None:
+    bank, problem = bank_of(Settings(), questions=False)
+    assert not problem
+    found = choices(bank, Dialogue(language="en"))
+    texts = [text for several in found.values() for text in several]
+    assert all(several for several in found.values())
+    assert all(text.isascii() for text in texts)
+    mine = choices(bank, Dialogue(language="en", busy="Wait."))
+    assert mine["busy"] == ("Wait.",)
+
+
+def test_what_excuses_a_failure_is_made_first() -> None:
+    bank, _ = bank_of(Settings(), questions=False)
+    dialogue = Dialogue()
+    first = held(choices(bank, dialogue), dialogue)[:3]
+    assert first == (dialogue.apology, dialogue.busy, dialogue.not_understood)
 
 
 def test_what_the_cache_has_is_not_spoken_again(clock: Clock, chosen: Settings) -> None:

@@ -37,6 +37,7 @@ from actors.messages import (
 )
 from actors.session.checkpoint import HEARD_BYTES, SessionState
 from actors.session.conversation import Conversation
+from actors.session.ready import ReadyPhrases
 from actors.session.ring import PacketRing
 from actors.wire.frames import encode_frame
 from cfg.model import Dialogue, Settings
@@ -63,6 +64,7 @@ class World(Staff):
         script: Script | None = None,
         state: SessionState | None = None,
         phrases: Mapping[str, tuple[bytes, ...]] | None = None,
+        choices: Mapping[str, tuple[str, ...]] | None = None,
         now: float = 1000.0,
         wall_s: float = 0.0,
         memory: bytearray | None = None,
@@ -73,8 +75,9 @@ class World(Staff):
         self.state = state or SessionState(device_id="02:00:00:00:00:01", session_id="s1")
         self.memory = memory or bytearray(HEARD_BYTES)
         ring = PacketRing(self.memory, 0, HEARD_BYTES)
+        ready = ReadyPhrases(phrases or {}, choices or {})
         self.conversation = Conversation(
-            self.settings, self.state, phrases or {}, now, wall_s=wall_s, heard=ring
+            self.settings, self.state, ready, now, wall_s=wall_s, heard=ring
         )
         self.wire = Wire()
         self.records: list[TurnRecord] = []
@@ -136,7 +139,8 @@ class World(Staff):
             self.settings,
             self.script,
             copy.deepcopy(self.state),
-            self.conversation.turns.phrases,
+            self.conversation.turns.phrases.frames,
+            self.conversation.turns.phrases.choices,
             self.now,
             memory=bytearray(self.memory),
         )

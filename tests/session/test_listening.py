@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from cfg.model import Listening, Settings
 from tests.session.harness import FRAME_S, MODES, World, talking, with_dialogue
-from tests.session.scripted import Script
+from tests.session.scripted import Script, packet
 
 #: One whole turn on the wire, repeated frames once.
 TURN = [
@@ -177,13 +179,18 @@ def test_a_wake_word_is_greeted_and_its_audio_is_not_heard() -> None:
 
 
 def test_wake_words_are_not_always_greeted_with_the_same_words() -> None:
-    world = World()
-    world.conversation.wake_replies = ("在呢。", "请说。")
+    greetings = ("我在。", "在呢。", "请说。", "没有声音的。")
+    world = World(
+        phrases={text: (packet(text),) for text in greetings[:3]},
+        choices={"wake_greeting": greetings},
+    )
     world.hello()
     for _ in range(4):
         world.detect("你好小智")
         world.run(5)
-    assert world.texts("tts sentence_start") == ["我在。", "在呢。", "请说。", "我在。"]
+    said = world.texts("tts sentence_start")
+    assert set(said) == set(greetings[:3]), "only what can be heard at once"
+    assert all(one != other for one, other in pairwise(said))
 
 
 def test_a_wake_word_in_realtime_mode_is_listened_to_after_the_greeting() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.session.checkpoint import SessionState
+from actors.session.ready import ReadyPhrases
 from cfg.model import Settings
 from tests.session.harness import MODES, STAGES, World, at_stage, talking
 from tests.session.scripted import Script
@@ -213,7 +214,7 @@ def test_speech_heard_again_may_be_given_up(next_act: str) -> None:
 def test_the_apology_needs_no_voice() -> None:
     frames = {APOLOGY: (b"\x58a", b"\x58b")}
     old = at_stage("speaking")
-    old.conversation.turns.phrases = frames
+    old.conversation.turns.phrases = ReadyPhrases(frames)
     old.settings = Settings()
     old.state.answer = None
     world = old.successor()

@@ -14,7 +14,7 @@ from websockets.frames import Opcode
 
 from actors.descriptors import Kept
 from actors.effects import SendText
-from actors.messages import Directory, Lease, Release, TurnRecord
+from actors.messages import Directory, Lease, Phrases, Release, TurnRecord
 from actors.session.checkpoint import Checkpoint
 from actors.session.connection import MAX_OUTPUT_BYTES
 from actors.session.serving import Serving
@@ -72,7 +72,7 @@ class Session:
             kept,
             self.store,  # type: ignore[arg-type]
             settings or Settings(),
-            {"我在。": (packet("1"), packet("2"))},
+            Phrases(24000, 60, {"我在。": (packet("1"), packet("2"))}),
             self.thread,  # type: ignore[arg-type]
             lambda: Directory(router="router"),
             self.records.append,
