@@ -14,6 +14,7 @@ COMMANDS = {
     "talk": ("sim.talk:main", "one simulated device talks, times every hop, saves the answer"),
     "swarm": ("sim.swarm.command:main_swarm", "many devices talk at once; every turn is checked"),
     "run": ("sim.swarm.command:main_run", "run scenarios from files (sim/scenarios)"),
+    "hops": ("sim.hops:main", "where the server's time went in a run, phase by phase"),
     "compare": ("sim.swarm.compare:main", "set two runs side by side"),
     "faults-by-kind": (
         "sim.faults.bykind:main",

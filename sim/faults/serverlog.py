@@ -38,7 +38,7 @@ _SYSTEM_NOTICED = (
 )
 
 _CONSOLE = re.compile(r"(\S+) \[\w+ *\] (.+?)\s+(\w+=.*)")
-_MEMBER = re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S*)")
+_MEMBER = re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\{[^{}]*\}(?!\S)|\S*)")
 
 
 @dataclass(frozen=True, slots=True)

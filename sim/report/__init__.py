@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.report import latency, load, opening, page, trouble
+from sim.report import calls, hops, latency, load, opening, page, trouble
 from sim.report.comparing import comparison_html
 from sim.report.summing import summary
 from sim.swarm.records import Run
@@ -30,6 +30,8 @@ def html(run: Run) -> str:
         opening.limits(run),
         latency.latency(run),
         latency.by_level(run),
+        calls.section(run),
+        hops.section(run),
         trouble.faults(run),
         trouble.worst(run),
         load.resources(run),

@@ -41,7 +41,7 @@ def stacked(
     layers: list[tuple[list[Point], list[Point]]] = []
     below = [0.0] * len(samples)
     for name in names:
-        heights = [_height(sample, name, names, measure) for sample in samples]
+        heights = [height(sample, name, names, measure) for sample in samples]
         lower = [(each.at_s, low) for each, low in zip(samples, below, strict=True)]
         below = [low + height for low, height in zip(below, heights, strict=True)]
         upper = [(each.at_s, top) for each, top in zip(samples, below, strict=True)]
@@ -84,7 +84,8 @@ def costs(run: Run) -> list[ActorCost]:
     return [*found, _cost("total", total)] if total else found
 
 
-def _height(sample: ResourceSample, name: str, names: Sequence[str], measure: Measure) -> float:
+def height(sample: ResourceSample, name: str, names: Sequence[str], measure: Measure) -> float:
+    """What the actors of this name took in one sample; `OTHERS`: those not among `names`."""
     mine = (
         actor
         for actor in sample.actors

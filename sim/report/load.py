@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sim.report import consumption, page, scale, series
+from sim.report import consumption, page, processor, scale, series
 from sim.report.consumption import Measure
 from sim.report.latency import phases_on, time_scale
 from sim.report.page import Cell, Mood
@@ -31,6 +31,7 @@ def resources(run: Run) -> str:
         page.pair(cpu, memory),
         counts,
         page.folded("Each actor in figures", _table(run)),
+        page.folded("Processor by actor and phase", processor.html(run)),
         page.soft(
             f"The plan's budget for one server on 4 cores: {BUDGET_CPU_PERCENT:.0f} % of a core"
             f" and {BUDGET_MIB:.0f} MiB, models and databases apart."

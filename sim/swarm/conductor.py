@@ -7,12 +7,14 @@ measured until then is kept, and `info.ended` and `info.problem` say how it ende
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cfg.model import Dialogue
 from sim.faults import plan
@@ -20,6 +22,7 @@ from sim.faults.execute import FaultExecutor
 from sim.link import DeviceError
 from sim.swarm import host, utterances
 from sim.swarm.connecting import Presence
+from sim.swarm.counting import CallCounter
 from sim.swarm.generators import Generator, GeneratorFailed, how_many, shares
 from sim.swarm.journal import Journal, collected
 from sim.swarm.ladder import Ladder, climbed
@@ -31,13 +34,15 @@ from sim.swarm.population import Member, populate
 from sim.swarm.records import Knee, Phase, Run, RunEnd
 from sim.swarm.scenario import PhaseSection, Scenario
 from sim.swarm.server import NotStarted, Target
-from sim.swarm.surroundings import Surroundings, surroundings
+from sim.swarm.surroundings import Served, Surroundings, surroundings
 
 #: From the last generator's start to the run's start: the first devices connect in it.
 _LEAD_S = 4.0
 #: Beyond a user's patience, an answer may take so long to be heard to its end.
 _LAST_ANSWER_S = 15.0
 _LOOK_S = 0.5
+#: From the end of speech to the calls that answer it, about.
+_ANSWERED_AFTER_S = 1.0
 #: A server counts as lost after so many failures in a row, over the scenario's time.
 _LOST_AFTER_FAILURES = 3
 #: Bytes of speech that every run writes once and all runs share.
@@ -135,6 +140,8 @@ class _Conductor:
         self.facts = host.ServerFacts()
         self.phases: list[Phase] = []
         self.base = time.monotonic()
+        after_s = self._scenario.talking.speech_s + _ANSWERED_AFTER_S
+        self._calls = CallCounter(around, journal.add, self._now_s, after_s)
         self.lasted_s = 0.0
         self.knee: Knee | None = None
 
@@ -159,6 +166,8 @@ class _Conductor:
             ended, problem = await self._conduct()
         except GeneratorFailed as error:
             ended, problem = "generator failed", str(error)
+        except NotStarted as error:  # between two phases
+            ended, problem = "server lost", str(error)
         finally:
             self.lasted_s = max(0.0, self._now_s())
             for name in (signal.SIGINT, signal.SIGTERM):
@@ -209,7 +218,8 @@ class _Conductor:
         stopped = asyncio.create_task(self._stop.wait())
         lost = asyncio.create_task(self._lost())
         failed = [asyncio.create_task(each.ended()) for each in self.generators]
-        beside = [asyncio.create_task(self._measure()), asyncio.create_task(self._show())]
+        always = (self._measure(), self._show(), self._calls.count())
+        beside = [asyncio.create_task(each) for each in always]
         faults = asyncio.create_task(self._faults())
         if self._job.beside is not None:
             beside.append(asyncio.create_task(self._beside(self._job.beside)))
@@ -230,6 +240,8 @@ class _Conductor:
             self.lasted_s = self._now_s()
             within_s = self._scenario.patience_s + _LAST_ANSWER_S if script.done() else 0.0
             await asyncio.gather(*(each.finish(within_s) for each in self.generators))
+            if script.done():
+                await self._calls.note(self.phases[-1].name)
             return ended
         finally:
             every = [script, stopped, lost, *failed, *beside, faults]
@@ -243,6 +255,9 @@ class _Conductor:
         """Every phase in its turn; the ladder's depend on what was measured."""
         at_s = 0.0
         for section in self._scenario.named_phases():
+            settings, served = self._scenario.settings_of(section), self.around.server
+            if served is not None and served.settings != settings:
+                at_s = await self._served_anew(served, settings, at_s)
             self._begin(section, at_s)
             at_s += section.minutes * 60
         await self._until(at_s)
@@ -263,6 +278,29 @@ class _Conductor:
                 self.knee = ladder.learn(level.talkers, results)
                 self._live.say(ladder.told(level, results))
 
+    async def _served_anew(self, served: Served, settings: dict[str, Any], at_s: float) -> float:
+        """Between two phases: everybody leaves, the server starts again with other settings.
+        Returns when the next phase can begin. Raises `NotStarted`."""
+        await self._until(at_s)
+        for generator in self.generators:
+            generator.order(PhaseOrder("", at_s, at_s, frozenset()))
+        self._live.say("the devices leave; the server is started with other settings ...")
+        await self._all_gone(at_s)
+        await self._calls.note(self.phases[-1].name)
+        await served.restart(settings)
+        return self._now_s() + _LEAD_S
+
+    async def _all_gone(self, since_s: float) -> None:
+        """Return when every generator has said so since then, or has had time enough."""
+        until_s = since_s + self._scenario.patience_s + _LAST_ANSWER_S
+        await self._until(since_s + self._calls.after_s + _LOOK_S)  # counted by then
+        numbers = [each.number for each in self.generators]
+        looks = range(max(1, math.ceil((until_s - self._now_s()) / _LOOK_S)))
+        for _look in looks:
+            if self._journal.tally.has_left(numbers, since_s):
+                return
+            await asyncio.sleep(_LOOK_S)
+
     def _begin(self, section: PhaseSection, at_s: float) -> None:
         phase = Phase(
             name=section.name,
@@ -272,8 +310,10 @@ class _Conductor:
             listeners=section.listeners,
             idlers=section.idlers,
             counted=section.counted,
+            settings=section.settings,
         )
         self.phases.append(phase)
+        self._calls.begin(phase)
         order = PhaseOrder(phase.name, phase.start_s, phase.end_s, self._active(phase))
         for generator in self.generators:
             generator.order(order)

@@ -8,12 +8,14 @@ whole back for the verdict.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sim.swarm.orders import AnswerSound, Report, from_line, to_line
+from sim.swarm.orders import AnswerSound, Measured, Report, from_line, to_line
 from sim.swarm.records import (
+    CallSample,
     ConnectionRecord,
     CrowdSample,
     FaultRecord,
@@ -68,6 +70,13 @@ class Tally:
         elif isinstance(report, FaultRecord):
             self.done.append(report)
 
+    def has_left(self, generators: Iterable[int], since_s: float) -> bool:
+        """Whether each of these generators has said since then that no device is connected."""
+        latest = (self.crowd.get(number) for number in generators)
+        return all(
+            each is not None and each.at_s > since_s and not each.connected for each in latest
+        )
+
     def _turn(self, turn: TurnRecord) -> None:
         self.turns += 1
         self.outcomes[turn.outcome] += 1
@@ -108,6 +117,7 @@ class Collected:
     resources: tuple[ResourceSample, ...]
     hosts: tuple[HostSample, ...]
     lags: tuple[LagSample, ...]
+    calls: tuple[CallSample, ...] = ()
 
 
 class Journal:
@@ -120,7 +130,7 @@ class Journal:
         self._file = path.open("wb")
         self._sounds = self.sounds.open("wb")
 
-    def add(self, report: Report | FaultRecord | HostSample | ResourceSample) -> None:
+    def add(self, report: Report | Measured) -> None:
         if isinstance(report, AnswerSound):
             self._sounds.write(to_line(report))
             return
@@ -156,6 +166,7 @@ def collected(path: Path) -> Collected:
         resources=every(ResourceSample),
         hosts=every(HostSample),
         lags=every(LagSample),
+        calls=every(CallSample),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from sim.swarm.population import Habits, Member
 from sim.swarm.records import (
+    CallSample,
     ConnectionRecord,
     CrowdSample,
     FaultRecord,
@@ -94,19 +95,21 @@ class Done:
 
 Order = Spec | PhaseOrder | Finish
 Report = TurnRecord | AnswerSound | ConnectionRecord | LagSample | CrowdSample | Ready | Done
+#: What the conductor itself measures.
+Measured = FaultRecord | HostSample | ResourceSample | CallSample
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Spec, PhaseOrder, Finish),
         *(TurnRecord, ConnectionRecord, LagSample, CrowdSample, Ready, Done),
-        *(AnswerSound, FaultRecord, HostSample, ResourceSample),
+        *(AnswerSound, CallSample, FaultRecord, HostSample, ResourceSample),
     )
 }
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 
 
-def to_line(message: Order | Report | FaultRecord | HostSample | ResourceSample) -> bytes:
+def to_line(message: Order | Report | Measured) -> bytes:
     """One line, its end included."""
     name = type(message).__name__
     return name.encode() + b" " + _ADAPTERS[name].dump_json(message, exclude_defaults=True) + b"\n"

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sim.faults import serverlog
-from sim.swarm import host
+from sim.swarm import hops, host
 from sim.swarm.journal import Journal, collected
 from sim.swarm.limits import read_limits
 from sim.swarm.listening import listened
@@ -46,10 +46,12 @@ def record_of(
 ) -> Run:
     """Read the journal back, listen to answers, sum up and judge."""
     found = collected(journal.path)
-    faults = _with_log(found.faults, journal.path.with_name(SERVER_LOG), done.base)
+    log = journal.path.with_name(SERVER_LOG)
+    base_at_s = done.base + time.time() - time.monotonic()
+    faults = _with_log(found.faults, log, base_at_s)
     phases = done.phases if done.ended == "complete" else shortened(done.phases, done.lasted_s)
-    return summed(
-        _info(scenario, command, began_at, done),
+    run = summed(
+        _info(scenario, command, began_at, done, base_at_s),
         phases,
         [_device(member, done.generators) for member in members],
         replace(found, turns=listened(found.turns, journal.sounds), faults=faults),
@@ -58,18 +60,30 @@ def record_of(
         scenario.trust.trust(),
         done.knee,
     )
+    return with_hops(run, log)
 
 
-def _with_log(faults: tuple[FaultRecord, ...], log: Path, base: float) -> tuple[FaultRecord, ...]:
+def with_hops(run: Run, log: Path) -> Run:
+    """The run with what the log of its server tells of each phase's turns, if it has one."""
+    if not log.exists():
+        return run
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        return replace(run, server_turns=hops.summed(run, hops.logged(lines)))
+
+
+def _with_log(
+    faults: tuple[FaultRecord, ...], log: Path, began_at: float
+) -> tuple[FaultRecord, ...]:
     """The faults with what the server itself logged of them, if this run started it."""
     if not faults or not log.exists():
         return faults
-    began_at = base + time.time() - time.monotonic()
     with log.open(encoding="utf-8", errors="replace") as lines:
         return serverlog.timed(faults, serverlog.read(lines), began_at)
 
 
-def _info(scenario: Scenario, command: str, began_at: datetime, done: Conducted) -> RunInfo:
+def _info(
+    scenario: Scenario, command: str, began_at: datetime, done: Conducted, base_at_s: float
+) -> RunInfo:
     versions = host.versions()
     if done.facts.version:
         versions["server"] = f"{done.facts.version} ({done.facts.parts})"
@@ -89,6 +103,7 @@ def _info(scenario: Scenario, command: str, began_at: datetime, done: Conducted)
         ended=done.ended,
         problem=done.problem,
         clock_base_s=done.base,
+        base_at_s=base_at_s,
     )
 
 

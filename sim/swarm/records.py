@@ -87,7 +87,8 @@ class RunInfo:
     `scenario` is the scenario file's content after defaults; `target` the address
     driven; `versions` of this project, of libraries, and what the server tells of itself;
     `problem` says in words why the run ended before its time; `clock_base_s` is the run's
-    start on the machine's monotonic clock, to set it beside what others noted there.
+    start on the machine's monotonic clock, to set it beside what others noted there, and
+    `base_at_s` in seconds since 1970 (0: a record from before it was kept).
     """
 
     name: str
@@ -105,11 +106,15 @@ class RunInfo:
     ended: RunEnd = "complete"
     problem: str = ""
     clock_base_s: float = 0.0
+    base_at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A span of the run with one load; `counted` ones enter the aggregates and limits."""
+    """A span of the run with one load; `counted` ones enter the aggregates and limits.
+
+    `settings`: what the phase's server had over the run's own settings.
+    """
 
     name: str
     start_s: float
@@ -118,6 +123,7 @@ class Phase:
     listeners: int = 0
     idlers: int = 0
     counted: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +311,24 @@ class HostSample:
     memory_used_percent: float = 0.0
 
 
+#: Before the name of a stand-in among counts of calls.
+STANDIN = "standin:"
+
+
+@dataclass(frozen=True, slots=True)
+class CallSample:
+    """How much work was done by then, since whoever counts it started.
+
+    `served`: the pieces that each engine of our own server has finished ("llm/openai",
+    "tts/espeak": answers, clauses spoken), and the requests of each stand-in
+    (`STANDIN` and its name). Taken at a phase's beginning and at its end.
+    """
+
+    at_s: float
+    phase: str
+    served: dict[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class LagSample:
     """One generator process over the span before `at_s`: how late its loop woke, its CPU.
@@ -333,6 +357,25 @@ class Distribution:
     p99: float
     p999: float
     most: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTurns:
+    """The turns of one phase by the server's own clock, from its log; ms.
+
+    `cached`: those whose answer was remembered, the others apart. `hops`: each hop from
+    the hop before it, the first from the last sample of speech. `to_first_frame`: from
+    the decision that speech was over to the first frame sent. `model` and `voice` count
+    the turns for which the one was asked, and the other was at least made ready.
+    """
+
+    phase: str
+    cached: bool
+    turns: int
+    model: int
+    voice: int
+    to_first_frame: Distribution | None = None
+    hops: dict[str, Distribution] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +477,8 @@ class Run:
     resources: tuple[ResourceSample, ...] = ()
     hosts: tuple[HostSample, ...] = ()
     lags: tuple[LagSample, ...] = ()
+    calls: tuple[CallSample, ...] = ()
+    server_turns: tuple[ServerTurns, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     knee: Knee | None = None

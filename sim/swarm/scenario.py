@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sim.dialect import Mode
 from sim.faults import plan
+from sim.swarm import served
 from sim.swarm.limits import LimitError, Trust, read_limits
 from sim.swarm.population import Habits, Mix
 from sim.swarm.schedule import Talking
@@ -123,7 +124,12 @@ class QuestionsSection(_Section):
 
 
 class PhaseSection(_Section):
-    """A span with one load. What is not `counted` (a warm-up) enters no figure of the whole."""
+    """A span with one load. What is not `counted` (a warm-up) enters no figure of the whole.
+
+    `settings` go over those of `serve` for this phase alone. Before a phase for which the
+    server runs with other settings, the devices leave and the server is started again;
+    that time is no phase's.
+    """
 
     name: str = ""
     minutes: float = Field(gt=0, le=LONGEST_MINUTES)
@@ -131,6 +137,7 @@ class PhaseSection(_Section):
     listeners: int = Field(0, ge=0, le=MOST_DEVICES)
     idlers: int = Field(0, ge=0, le=MOST_DEVICES)
     counted: bool = True
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class LadderSection(_Section):
@@ -201,10 +208,28 @@ class Scenario(_Section):
             plan.parse(self.faults)
         except plan.PlanError as error:
             raise ValueError(str(error)) from None
+        if any(phase.settings for phase in self.phases):
+            self._may_restart()
         names = [phase.name for phase in self.named_phases()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two phases are named {twice[0]!r}; names tell phases apart")
         return self
+
+    def _may_restart(self) -> None:
+        if self.serve is None:
+            raise ValueError(
+                "a phase has settings; they need a server that is started for this run: serve: {}"
+            )
+        if self.ladder is not None or self.faults:
+            raise ValueError(
+                "a phase has settings; a ladder and faults, whose times a new start of the"
+                " server would move, go into a scenario of their own"
+            )
+
+    def settings_of(self, phase: PhaseSection | None) -> dict[str, Any]:
+        """What the server runs with in a phase, or by itself."""
+        below = self.serve.settings if self.serve is not None else {}
+        return served.merged(below, phase.settings if phase is not None else {})
 
     def named_phases(self) -> tuple[PhaseSection, ...]:
         """The phases, those without a name numbered."""
@@ -239,10 +264,27 @@ def load(path: Path) -> Scenario:
 def parse(told: Mapping[str, Any], where: str = "scenario") -> Scenario:
     """A scenario from its data. Raises `ScenarioError`."""
     try:
-        return Scenario.model_validate(told)
+        scenario = Scenario.model_validate(told)
     except ValidationError as error:
         lines = [_mistake(each) for each in error.errors()]
-        raise ScenarioError("\n".join(f"{where}: {line}" for line in lines)) from None
+    else:
+        lines = _wrong_settings(scenario)
+        if not lines:
+            return scenario
+    raise ScenarioError("\n".join(f"{where}: {line}" for line in lines))
+
+
+def _wrong_settings(scenario: Scenario) -> list[str]:
+    """What is wrong in the server's settings; each mistake where it was made."""
+    if scenario.serve is None:
+        return []
+    common = served.mistakes(scenario.settings_of(None))
+    lines = [f"serve.settings.{line}" for line in common]
+    for number, phase in enumerate(scenario.phases):
+        if phase.settings:
+            found = served.mistakes(scenario.settings_of(phase))
+            lines += [f"phases.{number}.settings.{line}" for line in found if line not in common]
+    return lines
 
 
 def _mistake(error: Any) -> str:

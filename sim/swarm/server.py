@@ -62,22 +62,30 @@ class Server:
     def __init__(
         self,
         folder: Path,
-        settings: dict[str, Any],
+        settings: Mapping[str, Any],
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._device_port, self._http_port = _free_port(), _free_port()
-        ports = {"device_port": self._device_port, "http_port": self._http_port}
-        # A measurement fetches nothing: the tiny model understands the voices of the swarm.
-        settings.setdefault("asr", [{"kind": "vosk", "model": "tiny"}])
-        # A run begins with empty caches, and leaves the user's own alone.
-        settings.setdefault("storage", {"folder": str(folder / "cache")})
-        settings["server"] = {"host": "127.0.0.1", **ports, **settings.get("server", {})}
+        self._folder = folder
         self._settings = folder / "server.toml"
-        self._settings.write_text(as_toml(settings), encoding="utf-8")
+        self.use(settings)
         self.log = folder / SERVER_LOG
         self.log.unlink(missing_ok=True)
         self._environment = dict(environment or {})
         self._process: asyncio.subprocess.Process | None = None
+
+    def use(self, settings: Mapping[str, Any]) -> None:
+        """Have these settings from the next start on; the ports stay."""
+        ports = {"device_port": self._device_port, "http_port": self._http_port}
+        told = {
+            # A measurement fetches nothing: the tiny model understands the voices of the swarm.
+            "asr": [{"kind": "vosk", "model": "tiny"}],
+            # A run begins with empty caches, and leaves the user's own alone.
+            "storage": {"folder": str(self._folder / "cache")},
+            **settings,
+            "server": {"host": "127.0.0.1", **ports, **settings.get("server", {})},
+        }
+        self._settings.write_text(as_toml(told), encoding="utf-8")
 
     def pid(self) -> int | None:
         process = self._process
@@ -97,6 +105,14 @@ class Server:
         without = [word for name in loading.overrides() for word in ("-u", name)]
         added = [f"{name}={value}" for name, value in self._environment.items()]
         self._process = await started(["env", *without, *added, *serve], self.log)
+
+    async def restart(self, settings: Mapping[str, Any], ready_within_s: float) -> None:
+        """End it and start it with these settings; returns when ready. Raises `NotStarted`."""
+        if self._process is not None:
+            await ended(self._process)
+        self.use(settings)
+        await self.start()
+        await self.ready(ready_within_s)
 
     @asynccontextmanager
     async def running(self, ready_within_s: float) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sim.swarm.aggregate import WHOLE, aggregates, with_cross_talk
 from sim.swarm.journal import Collected
@@ -39,6 +40,7 @@ def summed(
         resources=found.resources,
         hosts=found.hosts,
         lags=found.lags,
+        calls=found.calls,
         aggregates=figures,
         limits=results,
         knee=knee,
@@ -66,15 +68,7 @@ def checked(
 def shortened(phases: Sequence[Phase], lasted_s: float) -> tuple[Phase, ...]:
     """The phases as far as a run went that ended before its time."""
     return tuple(
-        Phase(
-            phase.name,
-            phase.start_s,
-            min(phase.end_s, lasted_s),
-            phase.talkers,
-            phase.listeners,
-            phase.idlers,
-            phase.counted,
-        )
+        replace(phase, end_s=min(phase.end_s, lasted_s))
         for phase in phases
         if phase.start_s < lasted_s
     )

@@ -20,11 +20,26 @@ from sim.faults import conditions
 from sim.faults.parts import Part
 from sim.faults.proxy import FaultProxy
 from sim.swarm.scenario import ProxySection, Scenario, StandinSection
+from sim.swarm.served import NAMED_PORT
 from sim.swarm.server import NotStarted, Server, Target, ended, last_words, read_log, started
 
 _STANDIN_WITHIN_S = 30.0
 _LOOK_S = 0.1
-_NAMED_PORT = re.compile(r"\{([a-z][a-z0-9_-]*)\}")
+
+
+@dataclass
+class Served:
+    """The run's own server, and the settings that it was started with."""
+
+    server: Server
+    settings: dict[str, Any]
+    ports: Mapping[str, int]
+    ready_within_s: float
+
+    async def restart(self, settings: dict[str, Any]) -> None:
+        """Start it again with these; returns when it is ready. Raises `NotStarted`."""
+        await self.server.restart(_with_ports(settings, self.ports), self.ready_within_s)
+        self.settings = settings
 
 
 @dataclass
@@ -35,6 +50,7 @@ class Surroundings:
     standins: dict[str, str] = field(default_factory=dict)
     proxies: dict[str, FaultProxy] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
+    server: Served | None = None
 
 
 @asynccontextmanager
@@ -53,8 +69,10 @@ async def surroundings(
             if proxy.to != "device":
                 ports[proxy.name] = await _proxy(stack, around, proxy, ports)
         if scenario.serve is not None:
-            server = Server(folder, _with_ports(scenario.serve.settings, ports))
+            settings = scenario.settings_of(next(iter(scenario.phases), None))
+            server = Server(folder, _with_ports(settings, ports))
             await stack.enter_async_context(server.running(scenario.serve.ready_within_s))
+            around.server = Served(server, settings, ports, scenario.serve.ready_within_s)
             around.parts["launcher"] = Part(server.pid, server.start)
             around.target = server.target()
         for proxy in scenario.proxies:
@@ -128,10 +146,10 @@ def _with_ports(settings: Any, ports: Mapping[str, int]) -> Any:
         return [_with_ports(value, ports) for value in settings]
     if not isinstance(settings, str):
         return settings
-    for name in _NAMED_PORT.findall(settings):
+    for name in NAMED_PORT.findall(settings):
         if name not in ports:
             known = ", ".join(ports) or "none in this scenario"
             raise NotStarted(
                 f"serve.settings: {{{name}}} is no stand-in or proxy; there are {known}"
             )
-    return _NAMED_PORT.sub(lambda found: str(ports[found[1]]), settings)
+    return NAMED_PORT.sub(lambda found: str(ports[found[1]]), settings)

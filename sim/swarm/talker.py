@@ -91,6 +91,7 @@ class Talker:
                     await self._until(self._leaves_at_s)
                     if self._leaves_at_s is not None and not self._turns:
                         self._leaves_at_s = None
+                        self._was_here = False  # when it is wanted again, it comes early again
                         await self.presence.leave()
                 else:
                     self._more.clear()

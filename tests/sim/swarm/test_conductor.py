@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -18,7 +20,8 @@ from sim.swarm.conductor import Job, conduct
 from sim.swarm.live import Live
 from sim.swarm.records import Run
 from sim.swarm.scenario import Scenario, parse
-from sim.swarm.server import Target
+from sim.swarm.server import NotStarted, Target
+from sim.swarm.surroundings import Surroundings
 from tests.sim.fake_server import FakeServer, Script, fake_server
 from tests.sim.swarm.tones import utterances
 
@@ -39,6 +42,7 @@ def _tones(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("sim.swarm.utterances.prepare", prepare)
     monkeypatch.setattr(conductor, "_LEAD_S", 1.0)
+    monkeypatch.setattr(conductor, "_ANSWERED_AFTER_S", 0.1)
 
 
 def scenario(**members: Any) -> Scenario:
@@ -152,6 +156,81 @@ def test_a_generator_that_dies_is_no_fault_of_the_server(tmp_path: Path) -> None
     assert run.info.ended == "generator failed"
     assert "ended by itself" in run.info.problem
     assert exit_code(run) == 4
+
+
+class Restarted:
+    """In place of the run's own server: notes when it was started again, and for what."""
+
+    def __init__(self, settings: dict[str, Any], fake: FakeServer, fails: bool = False) -> None:
+        self.settings = settings
+        self.starts: list[dict[str, Any]] = []
+        self.open_then: list[int] = []
+        self._fake = fake
+        self._fails = fails
+
+    async def restart(self, settings: dict[str, Any]) -> None:
+        if self._fails:
+            raise NotStarted("the server was not ready within 1 s: no room")
+        self.open_then.append(self._fake.connections - len(self._fake.endings))
+        self.settings = settings
+        self.starts.append(settings)
+
+
+def phases_of_two_servers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fails: bool = False
+) -> tuple[Run, Restarted]:
+    off = {"answer_cache": {"enabled": False}}
+    told = scenario(
+        serve={},
+        generators=2,
+        phases=[
+            {"name": "off", "minutes": 0.04, "talkers": 2, "settings": off},
+            {"name": "on", "minutes": 0.04, "talkers": 2},
+            {"name": "still on", "minutes": 0.02, "talkers": 2},
+        ],
+    )
+
+    async def go() -> tuple[Run, Restarted]:
+        async with fake_server(Script(frames=8)) as fake:
+            server = Restarted(told.settings_of(told.phases[0]), fake, fails)
+
+            @asynccontextmanager
+            async def surroundings(*_: Any) -> AsyncIterator[Surroundings]:
+                yield Surroundings(Target(url=fake.url), server=cast("Any", server))
+
+            monkeypatch.setattr(conductor, "surroundings", surroundings)
+            job = Job(told, Target(), folder, "python3 -m sim run")
+            return await conduct(job, Live()), server
+
+    return asyncio.run(go())
+
+
+def test_a_phase_with_other_settings_has_a_server_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, server = phases_of_two_servers(tmp_path, monkeypatch)
+    assert run.info.ended == "complete"
+    assert server.starts == [{}]  # once: the third phase goes on with the second's
+    assert server.open_then == [0]  # everybody had left
+    first, second, third = run.phases
+    assert first.settings == {"answer_cache": {"enabled": False}}
+    assert second.start_s > first.end_s + 1
+    assert third.start_s == second.end_s
+    assert {turn.outcome for turn in run.turns} == {"answered"}
+    assert {turn.phase for turn in run.turns} >= {"off", "on"}
+    assert not [each for each in run.connections if each.kind in ("dropped", "failed")]
+
+
+def test_a_server_that_does_not_start_again_leaves_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _server = phases_of_two_servers(tmp_path, monkeypatch, fails=True)
+    assert (run.info.ended, run.info.problem) == (
+        "server lost",
+        "the server was not ready within 1 s: no room",
+    )
+    assert {turn.phase for turn in run.turns} == {"off"}
+    assert exit_code(run) == 1
 
 
 def test_stopping_keeps_what_was_measured(tmp_path: Path) -> None:

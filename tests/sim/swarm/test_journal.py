@@ -57,6 +57,17 @@ def test_everything_comes_back_in_order_of_time(journal: Journal) -> None:
     journal.close()
 
 
+def test_everybody_has_left_when_each_generator_says_so() -> None:
+    tally = Tally()
+    tally.add(CrowdSample(10.5, 0, 0, 0, 0, 0))
+    assert not tally.has_left([0, 1], 10.0)  # the other has not said anything
+    tally.add(CrowdSample(10.6, 1, 0, 0, 0, 1))
+    assert not tally.has_left([0, 1], 10.0)
+    tally.add(CrowdSample(11.6, 0, 0, 0, 0, 1))
+    assert tally.has_left([0, 1], 10.0)
+    assert not tally.has_left([0, 1], 11.0)
+
+
 def test_the_crowd_of_all_generators_is_summed(journal: Journal) -> None:
     assert collected(journal.path).crowd == (CrowdSample(1.0, 9, 3, 1, 3),)
     journal.close()

@@ -48,6 +48,7 @@ class Swarm:
         patience_s: float = 5.0,
         active: Sequence[int] | None = None,
         talkers: int | None = None,
+        break_s: float = 0.0,
     ) -> list[TurnRecord]:
         members = populate(
             1, devices if talkers is None else talkers, 0, 0, Mix(**(PLAIN | (mix or {})))
@@ -81,6 +82,12 @@ class Swarm:
             everybody = frozenset(range(devices) if active is None else active)
             generator.begin(PhaseOrder("all", 0.0, seconds, everybody))
             await asyncio.sleep(self.base + seconds - loop.time())
+            if break_s:  # everybody leaves; then the same once more
+                generator.begin(PhaseOrder("", seconds, seconds, frozenset()))
+                await asyncio.sleep(break_s - 4)
+                again_s = seconds + break_s
+                generator.begin(PhaseOrder("again", again_s, again_s + seconds, everybody))
+                await asyncio.sleep(4 + seconds)
             await generator.finish(30.0)
             watching.cancel()
 
@@ -344,6 +351,16 @@ class TestLife:
         turns = swarm.talk(devices=3, talkers=1)
         assert len(turns) == 3
         assert swarm.assistant.connections == 3
+
+    def test_who_left_for_a_break_is_early_again(self, swarm: Swarm) -> None:
+        turns = swarm.talk(devices=2, break_s=20.0)
+        assert {turn.phase for turn in turns} == {"all", "again"}
+        assert {turn.outcome for turn in turns} == {"answered"}
+        for device in (0, 1):
+            mine = [each for each in swarm.of(ConnectionRecord) if each.device == device]
+            assert [each.kind for each in mine] == ["connected", "left"] * 2
+            first_s = min(t.intended_s for t in turns if (t.device, t.phase) == (device, "again"))
+            assert 1 <= first_s - mine[2].at_s <= 3
 
     def test_who_is_not_active_stays_away(self, swarm: Swarm) -> None:
         turns = swarm.talk(devices=3, active=[1])
