@@ -19,7 +19,9 @@ class Reading:
     """One process at one moment; memory in bytes, None where it could not be read.
 
     `cpu_s` is what it used since it began, `began_s` tells it from an earlier
-    process of the same pid.
+    process of the same pid. `anon_bytes` is its proportional share of memory that is no
+    file's: of a library's pages everybody on the machine who maps it has a share, so
+    `pss_bytes` moves when a process of others begins or ends.
     """
 
     pid: int
@@ -30,6 +32,7 @@ class Reading:
     own_bytes: int | None
     fds: int | None
     threads: int
+    anon_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

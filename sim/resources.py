@@ -158,10 +158,11 @@ def _read(process: psutil.Process) -> Reading | None:
             name = actor_name(process.name(), process.cmdline())
             began_s, threads = process.create_time(), process.num_threads()
         fds = _readable(process.num_fds)
-        pss, own = _memory(process.pid)
+        pss, own, anon = _memory(process.pid)
     except psutil.NoSuchProcess:  # a zombie too, which costs nothing
         return None
-    return Reading(process.pid, began_s, name, times.user + times.system, pss, own, fds, threads)
+    cpu_s = times.user + times.system
+    return Reading(process.pid, began_s, name, cpu_s, pss, own, fds, threads, anon)
 
 
 def _readable(read: Callable[[], int]) -> int | None:
@@ -171,15 +172,18 @@ def _readable(read: Callable[[], int]) -> int | None:
         return None
 
 
-def _memory(pid: int) -> tuple[int | None, int | None]:
-    """Proportional and own bytes; (None, None) where the file may not be read."""
+def _memory(pid: int) -> tuple[int | None, int | None, int | None]:
+    """Proportional, own, and proportional bytes of no file; None where it may not be read."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return None, None
+        return None, None, None
     lines = re.findall(r"^(\w+):\s+([0-9]+) kB", text, re.MULTILINE)
     size_bytes = {name: int(kib) * 1024 for name, kib in lines}
     if "Pss" not in size_bytes:
-        return None, None
+        return None, None, None
     own = size_bytes.get("Private_Clean", 0) + size_bytes.get("Private_Dirty", 0)
-    return size_bytes["Pss"], own
+    # Linux before 5.4 does not say which share is no file's.
+    anon = size_bytes.get("Pss_Anon")
+    shared = size_bytes.get("Pss_Shmem", 0)
+    return size_bytes["Pss"], own, None if anon is None else anon + shared

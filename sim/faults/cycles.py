@@ -205,23 +205,23 @@ def weigh(launcher: int, cycles: int, scraps: Path) -> Weighed:
     return Weighed(
         cycles=cycles,
         processes=len(readings),
-        pss_mib=total((each.pss_bytes for each in readings), mib),
-        own_mib=total((each.own_bytes for each in readings), mib),
+        anon_mib=total((each.anon_bytes for each in readings), mib),
         fds=total(each.fds for each in readings),
         threads=float(sum(each.threads for each in readings)),
         files=sum(1 for _ in scraps.rglob("*")),
         shared=_shared(),
         memfds=len({file for each in readings for file in memory_files(each.pid)}),
+        pss_mib=total((each.pss_bytes for each in readings), mib),
         actors_mib=_by_actor(readings),
     )
 
 
 def _by_actor(readings: Sequence[Reading]) -> dict[str, float]:
-    """Proportional MiB by actor; those that share a name are one."""
+    """Proportional MiB of no file, by actor; those that share a name are one."""
     weights: dict[str, float] = {}
     for each in readings:
-        if each.pss_bytes is not None:
-            weights[each.name] = weights.get(each.name, 0.0) + each.pss_bytes / 1024**2
+        if each.anon_bytes is not None:
+            weights[each.name] = weights.get(each.name, 0.0) + each.anon_bytes / 1024**2
     return weights
 
 

@@ -26,8 +26,7 @@ JUST_READY_S: Final = 0.05
 PER_CYCLES: Final = 1000
 
 _ALLOWED: Final = {
-    "pss_mib": Allowance(4.0, 0.02),
-    "own_mib": Allowance(4.0, 0.02),
+    "anon_mib": Allowance(4.0, 0.02),
     # Thespian opens a second connection between two actors when the first is busy.
     "fds": Allowance(4.0, 0.02),
     "threads": Allowance(0.5, 0.0),
@@ -70,23 +69,24 @@ class Weighed:
     """The whole tree after `cycles`, while nobody of it was on the way back.
 
     `files`: temporary files of the server, `shared`: entries of /dev/shm, `memfds`:
-    different memory files that are open. Memory in MiB, None where it may not be read.
-    `actors_mib`: the proportional memory of each actor, so that growth has a name.
+    different memory files that are open. Memory in MiB, None where it may not be read:
+    `anon_mib` is what is no file's, and what is judged (see `sim.costs.Reading`).
+    `actors_mib`: that of each actor, so that growth has a name.
     """
 
     cycles: int
     processes: int
-    pss_mib: float | None
-    own_mib: float | None
+    anon_mib: float | None
     fds: float | None
     threads: float
     files: int
     shared: int
     memfds: int
+    pss_mib: float | None = None
     actors_mib: Mapping[str, float] = field(default_factory=dict)
 
 
-_NO_FIGURES: Final = ("cycles", "actors_mib")
+_NO_FIGURES: Final = ("cycles", "pss_mib", "actors_mib")
 FIGURES: Final = tuple(each.name for each in fields(Weighed) if each.name not in _NO_FIGURES)
 
 

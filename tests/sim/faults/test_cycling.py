@@ -14,7 +14,7 @@ from sim.faults.cycles import Outcome, memory_files, verdict, weigh
 from sim.faults.cycling import Rhythm, Weighed, growth, steps, table
 from supervisor.restart import RestartHistory
 
-FLAT = Weighed(0, 30, 300.0, 200.0, 500.0, 60.0, 3, 0, 4)
+FLAT = Weighed(0, 30, 300.0, 500.0, 60.0, 3, 0, 4)
 
 
 def test_the_rhythm_never_makes_a_restart_wait() -> None:
@@ -51,7 +51,7 @@ def samples(**per_cycle: float) -> list[Weighed]:
         replace(
             FLAT,
             cycles=cycle,
-            pss_mib=300 + source.gauss(0, 0.5) + per_cycle.get("pss_mib", 0.0) * cycle,
+            anon_mib=300 + source.gauss(0, 0.5) + per_cycle.get("anon_mib", 0.0) * cycle,
             fds=500 + round(per_cycle.get("fds", 0.0) * cycle),
             files=3 + int(per_cycle.get("files", 0.0) * cycle),
         )
@@ -73,7 +73,9 @@ def test_what_stays_as_it_is_does_not_grow() -> None:
     assert (found[0].figure, found[0].first, found[0].last) == ("processes", 30, 30)
 
 
-@pytest.mark.parametrize(("figure", "a_cycle"), [("pss_mib", 0.02), ("fds", 0.02), ("files", 0.01)])
+@pytest.mark.parametrize(
+    ("figure", "a_cycle"), [("anon_mib", 0.02), ("fds", 0.02), ("files", 0.01)]
+)
 def test_a_leak_is_found_and_told_by_its_slope(figure: str, a_cycle: float) -> None:
     leaking = samples(**{figure: a_cycle})
     found = {each.figure: each for each in growth(leaking)}
