@@ -7,7 +7,7 @@ The console forwards these from its HTTP routes, which only this host may use; a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ class ImportAnswers:
 
 
 CacheQuestion = CacheStats | WhyAnswer | ForgetAnswer | ClearAnswers | ExportAnswers | ImportAnswers
+
+#: The same, for whoever receives them all.
+QUESTIONS: Final[tuple[type[CacheQuestion], ...]] = get_args(CacheQuestion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,21 +20,14 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from actors import log
 from actors.base import BaseActor, handles
 from actors.cache import choosing, libraries
-from actors.cache.bank import bank_of
-from actors.cache.cacheable import Lists
-from actors.cache.copies import Copies, Place
+from actors.cache.assembling import Parts, assemble, named
 from actors.cache.desk import Desk, Post
-from actors.cache.disk import DiskShelf
-from actors.cache.entries import RULES
-from actors.cache.index import AnswerIndex
 from actors.cache.office import Office
-from actors.cache.replica import IndexReplica
 from actors.messages import (
     ActorReport,
     Address,
@@ -43,18 +36,7 @@ from actors.messages import (
     LearnAnswer,
     Start,
 )
-from actors.questions import (
-    CacheReply,
-    CacheStats,
-    ClearAnswers,
-    ExportAnswers,
-    ForgetAnswer,
-    ImportAnswers,
-    WhyAnswer,
-)
-
-if TYPE_CHECKING:
-    from actors.cache.sharing import RedisShelf
+from actors.questions import QUESTIONS, CacheReply
 
 #: Messages that wait for their turn; whoever comes then is told to ask a model.
 MAX_WAITING: Final = 512
@@ -64,9 +46,6 @@ _BETWEEN_LOOKS: Final = 32
 
 #: Expired answers are dropped so often.
 SWEEP_S: Final = 15.0
-
-#: Where caches lie when the settings name no folder.
-DEFAULT_FOLDER: Final = Path(__file__).parents[2] / "var" / "cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +62,10 @@ class Answers(BaseActor):
         super().__init__()
         self._waiting: deque[tuple[Any, Address, float]] = deque()
         self._arrived = asyncio.Event()
-        self._desk: Desk | None = None
+        self._parts: Parts | None = None
         self._office: Office | None = None
-        self._copies: Copies | None = None
         self._problem = ""
         self._overflow = 0
-        self._replica: IndexReplica | None = None
-        self._places: list[Place] = []
-        self._shelf: RedisShelf | None = None
-        self._chosen: choosing.Chosen
 
     def started(self, message: Start) -> None:
         if not self.settings.answer_cache.enabled:
@@ -105,9 +79,9 @@ class Answers(BaseActor):
 
     @handles(AskAnswer)
     def on_ask(self, message: AskAnswer, sender: Address) -> None:
-        if self._desk is None or len(self._waiting) >= MAX_WAITING:
+        if self._parts is None or len(self._waiting) >= MAX_WAITING:
             off = not self.settings.answer_cache.enabled
-            starting = "the cache is starting" if self._desk is None else "the cache is busy"
+            starting = "the cache is starting" if self._parts is None else "the cache is busy"
             reason = "the cache is off" if off else starting
             self._overflow += not off
             self.send(sender, AnswerUnknown(message.turn, message.request, reason, False))
@@ -116,12 +90,12 @@ class Answers(BaseActor):
 
     @handles(LearnAnswer)
     def on_learn(self, message: LearnAnswer, sender: Address) -> None:
-        if self._desk is not None and len(self._waiting) < MAX_WAITING:
+        if self._parts is not None and len(self._waiting) < MAX_WAITING:
             self._queue(message, sender)
 
-    @handles(CacheStats, WhyAnswer, ForgetAnswer, ClearAnswers, ExportAnswers, ImportAnswers)
+    @handles(*QUESTIONS)
     def on_operator(self, message: Any, sender: Address) -> None:
-        if self._desk is None:
+        if self._parts is None:
             off = not self.settings.answer_cache.enabled
             problem = "answer_cache.enabled is false" if off else "it is still starting"
             self.send(sender, CacheReply(message.request, problem=problem))
@@ -147,21 +121,12 @@ class Answers(BaseActor):
         )
 
     def _detail(self) -> dict[str, Any]:
-        """Read on either thread: whole copies only, of what the engine's thread changes."""
+        """Read on either thread."""
         enabled = self.settings.answer_cache.enabled
-        if self._desk is None or self._copies is None or self._replica is None:
-            problem = {"problem": self._problem} if self._problem else {}
-            return {"enabled": enabled, "overflow": self._overflow, **problem}
-        return {
-            "enabled": enabled,
-            **self._desk.figures(),
-            "overflow": self._overflow,
-            **self._named(),
-            "restored": self._replica.restored_count,
-            "restoring": self._replica.restoring,
-            **({} if self._shelf is not None else {"redis": "not used"}),
-            **self._copies.state(),
-        }
+        overflow = {"enabled": enabled, "overflow": self._overflow}
+        if self._parts is None:
+            return overflow | ({"problem": self._problem} if self._problem else {})
+        return overflow | self._parts.figures()
 
     def _queue(self, message: Any, sender: Address) -> None:
         assert self.engine is not None
@@ -173,128 +138,52 @@ class Answers(BaseActor):
     async def _serve(self) -> None:
         assert self.engine is not None
         try:
-            disk = await self._set_up()
+            parts = await self._set_up()
         except Exception as error:  # a library that is missing must not keep the server down
             self.engine.emit(None, Opened(f"{type(error).__name__}: {error}"))
             return
         self.engine.emit(None, Opened())
-        self.engine.spawn(disk.run())
-        self.engine.spawn(self._bring_back(disk))
-        await self._work()
+        self.engine.spawn(parts.disk.run())
+        self.engine.spawn(parts.bring_back())
+        await self._work(parts.desk)
 
-    async def _set_up(self) -> DiskShelf:
+    async def _set_up(self) -> Parts:
         assert self.engine is not None
         libraries.load()
-        options = self.settings.answer_cache
-        self._chosen = choosing.choose(options.embedder)
-        if self._chosen.must_load:  # nobody waits for it: until then questions are unknown
+        wanted = self.settings.answer_cache.embedder
+        chosen = choosing.choose(wanted)
+        if chosen.must_load:  # nobody waits for it: until then questions are unknown
             self.engine.emit(None, Opened())
-            self._chosen = await asyncio.to_thread(choosing.load, self._chosen)
-        if self._chosen.problem:
-            log.get().warning("embedder not used", wanted=options.embedder, **self._named())
-        disk = DiskShelf(self._folder(), options.entries)
-        await disk.open()
-        self._open(disk)
-        log.get().info("answers", **self._named(), folder=str(disk.file.parent))
-        return disk
+            chosen = await asyncio.to_thread(choosing.load, chosen)
+        if chosen.problem:
+            log.get().warning("embedder not used", wanted=wanted, **named(chosen))
+        parts = assemble(self.settings, chosen, busy=lambda: bool(self._waiting))
+        await parts.disk.open()
+        self._office = Office(parts.desk, parts.copies, self._detail, time.time, parts.disk.flush)
+        self._parts = parts
+        log.get().info("answers", **named(chosen), folder=str(parts.disk.file.parent))
+        return parts
 
-    async def _bring_back(self, disk: DiskShelf) -> None:
-        """What the disk remembers first: Redis may be away, and then it knows less."""
-        assert self._replica is not None
-        began_s = time.monotonic()
-        await self._replica.from_disk()
-        took_s = round(time.monotonic() - began_s, 2)
-        log.get().info("answers restored", count=self._replica.restored_count, took_s=took_s)
-        if self._shelf is not None:
-            self._shelf.epoch = await self._replica.epoch()
-            await self._shelf.run()
-
-    def _open(self, disk: DiskShelf) -> None:
-        """Index, desk and office, with what is written where."""
-        options = self.settings.answer_cache
-        embedder = self._chosen.embedder
-        self._places.append(disk)
-        copies = Copies(
-            self._places,
-            self._space,
-            lambda entry_id: index.vector_of(entry_id),
-            time.time,
-            float(options.ttl_s),
-        )
-        index = AnswerIndex(
-            embedder,
-            capacity=options.entries,
-            ttl_s=float(options.ttl_s),
-            threshold=options.threshold or None,
-            lists=Lists(options.never, options.always),
-            wake_words=self.settings.dialogue.wake_words,
-            follower=copies,
-        )
-        bank, problem = bank_of(self.settings)
-        if problem:
-            log.get().error("phrase bank", problem=problem)
-        self._copies = copies
-        self._replica = IndexReplica(
-            index,
-            copies,
-            disk,
-            self._space,
-            busy=lambda: bool(self._waiting),
-            clock=time.monotonic,
-            wall=time.time,
-        )
-        self._share(self._replica)
-        self._desk = Desk(
-            index,
-            bank,
-            ask_s=options.ask_ms / 1000,
-            together_s=options.together_ms / 1000,
-            clock=time.monotonic,
-            wall=time.time,
-        )
-        self._office = Office(self._desk, copies, self._detail, time.time, disk.flush)
-
-    def _share(self, replica: IndexReplica) -> None:
-        """With other instances, where the settings name a Redis."""
-        options, redis = self.settings.answer_cache, self.settings.redis
-        url = redis.url.get_secret_value()
-        if not url:
-            return
-        from actors.cache.sharing import RedisShelf  # 0.1 s that only those pay who use it
-
-        self._shelf = RedisShelf(
-            url,
-            redis.prefix,
-            replica,
-            timeout_s=redis.timeout_ms / 1000,
-            capacity=options.entries,
-            ttl_s=float(options.ttl_s),
-        )
-        self._places.append(self._shelf)
-
-    async def _work(self) -> None:
+    async def _work(self, desk: Desk) -> None:
         """Questions in order of arrival, and the clock between them."""
-        assert self._desk is not None
         swept_s = time.monotonic()
         while True:
             for _ in range(_BETWEEN_LOOKS):
                 if not self._waiting:
                     break
                 message, sender, arrived_s = self._waiting.popleft()
-                await self._send(self._handle(message, sender, arrived_s))
-            await self._send(self._desk.time())
+                await self._send(self._handle(desk, message, sender, arrived_s))
+            await self._send(desk.time())
             now_s = time.monotonic()
             if now_s - swept_s >= SWEEP_S:
-                swept_s = now_s if not self._desk.sweep() else swept_s
-            await self._pause(swept_s + SWEEP_S - now_s)
+                swept_s = now_s if not desk.sweep() else swept_s
+            await self._pause(desk.next_s(), swept_s + SWEEP_S - now_s)
 
-    async def _pause(self, longest_s: float) -> None:
-        """Until something arrives, or somebody has waited enough."""
-        assert self._desk is not None
+    async def _pause(self, next_s: float | None, longest_s: float) -> None:
+        """Until something arrives, or, at `next_s`, somebody has waited enough."""
         self._arrived.clear()
         if self._waiting:
             return
-        next_s = self._desk.next_s()
         if next_s is not None:
             longest_s = min(longest_s, next_s - time.monotonic())
         try:
@@ -303,14 +192,13 @@ class Answers(BaseActor):
         except TimeoutError:
             pass
 
-    def _handle(self, message: Any, sender: Address, arrived_s: float) -> Post:
+    def _handle(self, desk: Desk, message: Any, sender: Address, arrived_s: float) -> Post:
         """One message; the engine's one broad catch, since the next one must be served."""
-        assert self._desk is not None
         try:
             if isinstance(message, AskAnswer):
-                return self._desk.ask(message, sender, arrived_s)
+                return desk.ask(message, sender, arrived_s)
             if isinstance(message, LearnAnswer):
-                return self._desk.learn(message, sender)
+                return desk.learn(message, sender)
             assert self.engine is not None
             self.engine.spawn(self._operate(message, sender))
         except Exception as error:
@@ -338,16 +226,3 @@ class Answers(BaseActor):
                 await asyncio.sleep(0.001)
             self.engine.emit(target, message)
         await asyncio.sleep(0)
-
-    @property
-    def _space(self) -> str:
-        """Vectors of another embedder, or of other rules, are of no use."""
-        return f"{self._chosen.embedder.name}/{RULES}"
-
-    def _folder(self) -> Path:
-        folder = self.settings.storage.folder
-        return Path(folder).expanduser() if folder else DEFAULT_FOLDER
-
-    def _named(self) -> dict[str, Any]:
-        named = {"embedder": self._chosen.embedder.name}
-        return named | ({"embedder_problem": self._chosen.problem} if self._chosen.problem else {})

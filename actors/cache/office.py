@@ -11,21 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from actors import questions
 from actors.cache.copies import Copies
 from actors.cache.desk import Desk
 from actors.cache.entries import Entry, Scope
 from actors.cache.index import AnswerIndex
-from actors.cache.records import Line, LineWrong, from_line, to_line
-from actors.questions import (
-    CacheQuestion,
-    CacheReply,
-    CacheStats,
-    ClearAnswers,
-    ExportAnswers,
-    ForgetAnswer,
-    ImportAnswers,
-    WhyAnswer,
-)
+from actors.cache.lines import Line, LineWrong, from_line, to_line
+from actors.questions import CacheQuestion, CacheReply
 
 #: Entries in one page of an export, and its bytes, about.
 _PAGE: Final = 100
@@ -69,19 +61,19 @@ class Office:
     async def reply(self, question: CacheQuestion) -> CacheReply:
         """Do it."""
         match question:
-            case CacheStats(request):
+            case questions.CacheStats(request):
                 return CacheReply(request, self._figures())
-            case WhyAnswer(request, text, context):
+            case questions.WhyAnswer(request, text, context):
                 return CacheReply(request, self._why(text, context))
-            case ForgetAnswer(request, text):
+            case questions.ForgetAnswer(request, text):
                 if self._figures().get("restoring"):
                     return CacheReply(request, problem=_RESTORING)
                 return CacheReply(request, await self._forget(text))
-            case ClearAnswers(request):
+            case questions.ClearAnswers(request):
                 return CacheReply(request, await self._clear())
-            case ExportAnswers(request, after):
+            case questions.ExportAnswers(request, after):
                 return self._export(request, after)
-            case ImportAnswers(request, first, lines):
+            case questions.ImportAnswers(request, first, lines):
                 return CacheReply(request, await self._import(first, lines))
 
     async def _forget(self, text: str) -> dict[str, Any]:

@@ -24,17 +24,9 @@ from typing import Final
 
 from aiohttp import web
 
+from actors import questions
 from actors.console.guard import body_of, fault
-from actors.questions import (
-    CacheQuestion,
-    CacheReply,
-    CacheStats,
-    ClearAnswers,
-    ExportAnswers,
-    ForgetAnswer,
-    ImportAnswers,
-    WhyAnswer,
-)
+from actors.questions import CacheQuestion, CacheReply
 
 #: An answer may take so long; importing a page of lines takes most of a second.
 REPLY_WAIT_S: Final = 8.0
@@ -84,12 +76,12 @@ class CacheRoutes:
     # --- the routes ---
 
     async def stats(self, request: web.Request) -> web.Response:
-        return await self._answer(lambda number: CacheStats(number))
+        return await self._answer(lambda number: questions.CacheStats(number))
 
     async def why(self, request: web.Request) -> web.Response:
         question = _text(request.query.get("question", ""), "question")
         context = request.query.get("context", "")[:MAX_QUESTION_CHARS]
-        return await self._answer(lambda number: WhyAnswer(number, question, context))
+        return await self._answer(lambda number: questions.WhyAnswer(number, question, context))
 
     async def forget(self, request: web.Request) -> web.Response:
         try:
@@ -100,14 +92,14 @@ class CacheRoutes:
                 400, "body", "it is no question", 'send {"question": "…"} as JSON in UTF-8'
             )
         question = _text(said, "question")
-        return await self._answer(lambda number: ForgetAnswer(number, question))
+        return await self._answer(lambda number: questions.ForgetAnswer(number, question))
 
     async def clear(self, request: web.Request) -> web.Response:
-        return await self._answer(lambda number: ClearAnswers(number))
+        return await self._answer(lambda number: questions.ClearAnswers(number))
 
     async def export(self, request: web.Request) -> web.Response:
         after = _number(request, "after", 0)
-        return await self._answer(lambda number: ExportAnswers(number, after))
+        return await self._answer(lambda number: questions.ExportAnswers(number, after))
 
     async def take_in(self, request: web.Request) -> web.Response:
         first = _number(request, "first", 1)
@@ -115,7 +107,7 @@ class CacheRoutes:
             lines = tuple((await body_of(request)).decode().split("\n"))
         except UnicodeDecodeError:
             return fault(400, "body", "it is not UTF-8", "save the file in that encoding")
-        return await self._answer(lambda number: ImportAnswers(number, first, lines))
+        return await self._answer(lambda number: questions.ImportAnswers(number, first, lines))
 
     # --- asking ---
 

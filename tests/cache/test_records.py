@@ -10,7 +10,8 @@ import pytest
 from actors.cache.embed import NgramEmbedder
 from actors.cache.entries import Entry, Scope
 from actors.cache.index import AnswerIndex
-from actors.cache.records import LineWrong, clauses_of, from_line, joined, pack, to_line, unpack
+from actors.cache.lines import LineWrong, from_line, to_line
+from actors.cache.records import clauses_of, joined, pack, unpack
 
 SCOPE = Scope("xiaozhi", "zh", "", "1")
 
