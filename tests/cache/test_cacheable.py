@@ -34,6 +34,25 @@ from actors.cache.cacheable import Lists, Made, cacheable, is_objection, worth_k
             "what is the capital of france",
             "how do you say love in french",
             "教我做红烧肉",
+            "你是不是机器人",
+            "你是机器人吗",
+            "机器人会思考吗",
+            "守株待兔这个成语是什么意思",
+            "解释一下守株待兔这个成语",
+            "青花瓷这首歌是谁唱的",
+            "你该怎么称呼",
+            "关羽是谁",
+            "孩子几岁换牙",
+            "妈妈的妈妈怎么称呼",
+            "母亲节是怎么来的",
+            "灯是怎么发明的",
+            "太阳的温度是多少",
+            "how come the sky is blue",
+            "why is the sky blue",
+            "why is ice slippery",
+            "how do i make pancakes",
+            "spell beautiful for me",
+            "is it ok for dogs to eat chocolate",
             "你还好吗",
             "我国的首都是哪里",
         ),
@@ -46,12 +65,43 @@ def test_facts_and_small_talk_are_kept(question: str) -> None:
 @pytest.mark.parametrize(
     ("question", "kind"),
     [
-        *((q, "weather") for q in ("今天天气怎么样", "要不要带伞", "北京几度", "will it rain")),
+        *(
+            (q, "weather")
+            for q in (
+                "今天天气怎么样",
+                "要不要带伞",
+                "北京几度",
+                "will it rain",
+                "外头冷吗",
+                "雨什么时候停",
+                "卧室温度是多少",
+            )
+        ),
         *(
             (q, "time")
-            for q in ("现在几点", "今天几号", "离春节还有几天", "what time is it", "最近有什么电影")
+            for q in (
+                "现在几点",
+                "今天几号",
+                "离春节还有几天",
+                "距离高考还剩几天",
+                "今儿个限什么号",
+                "春节放几天假",
+                "how many days until christmas",
+                "what time is it",
+                "最近有什么电影",
+            )
         ),
-        *((q, "news") for q in ("茅台股价多少", "美国总统是谁", "苹果多少钱", "bitcoin price")),
+        *(
+            (q, "news")
+            for q in (
+                "茅台股价多少",
+                "美国总统是谁",
+                "苹果多少钱",
+                "bitcoin price",
+                "一百美元等于多少人民币",
+                "上一届世界杯是哪个队夺冠的",
+            )
+        ),
         *((q, "device state") for q in ("客厅的灯开着吗", "还有没有电量", "is the door locked")),
         *(
             (q, "command")
@@ -63,6 +113,15 @@ def test_facts_and_small_talk_are_kept(question: str) -> None:
                 "定一个闹钟",
                 "十分钟后提醒我",
                 "turn off the light",
+                "除了卧室的灯其他都关掉",
+                "只开厨房的灯",
+                "十分钟后关电视",
+                "窗帘开一半",
+                "空调给我弄到二十六度",
+                "加湿器开两个小时",
+                "开一下观影模式",
+                "放点轻音乐",
+                "别关厨房的灯",
             )
         ),
         *(
@@ -75,13 +134,28 @@ def test_facts_and_small_talk_are_kept(question: str) -> None:
                 "那呢",
                 "他是谁",
                 "这个用英语怎么说",
+                "这句话用英语怎么说",
+                "这个成语是什么意思",
+                "他说的话是什么意思",
+                "老师这个成语怎么读",
+                "这部电影好看吗",
+                "我喜欢这首歌吗",
+                "why is that",
+                "how do you spell that",
                 "why",
                 "what about it",
             )
         ),
         *(
             (q, "personal")
-            for q in ("我叫什么名字", "我的生日是哪天", "你记得什么", "what is my name")
+            for q in (
+                "我叫什么名字",
+                "我的生日是哪天",
+                "姥姥的生日是哪天",
+                "妈妈什么时候回来",
+                "你记得什么",
+                "what is my name",
+            )
         ),
         *(
             (q, "fresh")
