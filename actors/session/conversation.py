@@ -58,6 +58,8 @@ class Conversation:
         self.closing = False
         self._channel = Channel(settings, state, self.out, now, wall_s)
         self._heard = heard or PacketRing(bytearray(HEARD_BYTES), 0, HEARD_BYTES)
+        #: What was heard is needed no more, once the state that says so is saved.
+        self._heard_done = False
         self._draining = False
         self._drain_by: float | None = None
         self._active_at = now
@@ -144,6 +146,7 @@ class Conversation:
         if problem:
             self._note("warning", "packet dropped", problem=problem, bytes=len(packet))
         else:
+            self.saved()  # several messages at once: what is heard now is of the next turn
             self._heard.append(now, packet)
         self._facts(now)
         if self.turn is None and self.state.mode != "manual" and self.attention.is_deaf:
@@ -345,9 +348,15 @@ class Conversation:
         state.answer = turn.state if turn is not None else None
         state.sent = turn.sent if turn is not None else Sent()
         if before in _UNANSWERED and phase not in _UNANSWERED:
-            self._heard.clear()  # it is answered, or was nothing
+            self._heard_done = True  # it is answered, or was nothing
         elif phase not in _UNANSWERED:
             self._heard.trim(now - KEPT_S)
+
+    def saved(self) -> None:
+        """The state was saved: a successor would go on from it."""
+        if self._heard_done:
+            self._heard_done = False
+            self._heard.clear()
 
     def _ended(self, turn: Turn, now: float) -> None:
         if turn.outcome != "void":

@@ -53,6 +53,7 @@ _SCALARS = attrgetter(
     "in_fragment",
     "carried",
     "stopping",
+    "told",
     "answer",
 )
 
@@ -146,7 +147,9 @@ class Serving:
 
     def _readable(self) -> None:
         now = time.monotonic()
-        for event in self._connection.receive():
+        for number, event in enumerate(self._connection.receive()):
+            if number:
+                self._conversation.settle(now)  # what was decided by the message before
             if isinstance(event, TextMessage):
                 self._conversation.text(event.text, now)
             elif isinstance(event, BinaryMessage):
@@ -156,7 +159,6 @@ class Serving:
                 self._carry_out()
                 self._finish(self._close_reason or event.reason)
                 return
-            self._conversation.settle(now)
         self._step()
 
     def _woken(self) -> None:
@@ -213,6 +215,7 @@ class Serving:
         if self.state.sent != self._saved_sent:
             self._saved_sent = self.state.sent
             self._checkpoint.save_sent(self.state.turn, self.state.sent)
+        self._conversation.saved()
 
     def _carry_out(self) -> None:
         conversation = self._conversation

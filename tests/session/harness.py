@@ -157,6 +157,7 @@ class World(Staff):
     def step(self) -> None:
         """What the engine thread does after every event."""
         self.conversation.settle(self.now)
+        self.conversation.saved()
         while self.conversation.out:
             effects, self.conversation.out[:] = list(self.conversation.out), []
             for effect in effects:

@@ -19,10 +19,11 @@ from actors.session.checkpoint import Checkpoint
 from actors.session.connection import MAX_OUTPUT_BYTES
 from actors.session.serving import Serving
 from cfg.model import Settings
-from tests.session.loopback import Line, text
-from tests.session.scripted import packet
+from tests.session.loopback import Line, binary, text
+from tests.session.scripted import packet, packets
 
 HELLO = '{"type":"hello","version":1}'
+LISTEN = '{"type":"listen","state":"start","mode":"auto"}'
 TYPED = '{"type":"listen","state":"detect","text":"讲个故事"}'
 
 
@@ -159,6 +160,32 @@ def test_a_turn_is_saved_before_anything_of_it_is_sent() -> None:
             line.raw(line.frames(text(TYPED)))
             await session.until(lambda: "tts start" in session.kinds())
             assert [(state.phase, state.turn) for state in seen] == [("speaking", 1)] * 2
+
+    run(test)
+
+
+def test_what_was_heard_is_kept_until_it_is_saved_that_it_is_answered() -> None:
+    """Killed in between, its successor must either hear it again or know the answer."""
+
+    async def test(line: Line) -> None:
+        async with serving(line) as session:
+            line.raw(line.frames(text(HELLO), text(LISTEN)))
+            await session.until(lambda: session.serving.state.phase == "listening")
+            checkpoint = session.serving._checkpoint
+            seen: list[tuple[str, bool]] = []
+            real = checkpoint.save
+
+            def watch(state: Any) -> None:
+                seen.append((state.phase, bool(list(checkpoint.heard))))
+                real(state)
+
+            checkpoint.save = watch  # type: ignore[method-assign]
+            line.raw(line.frames(*(binary(each) for each in packets(loud=True)[:20])))
+            await session.until(lambda: seen[-1:] == [("hearing", True)])
+            line.raw(line.frames(text(TYPED)))
+            await session.until(lambda: seen[-1:] == [("speaking", True)])
+            await session.until(lambda: "tts start" in session.kinds())
+            assert not list(checkpoint.heard)
 
     run(test)
 
