@@ -46,6 +46,8 @@ class Directory:
     #: The answer cache and the sound cache; a session goes on without them.
     answers: Address | None = None
     sounds: Address | None = None
+    #: Asked for its part of the status only.
+    phrasebook: Address | None = None
     #: Name of the launcher's descriptor store (see `actors.descriptors`).
     store: str = ""
     pools: tuple[tuple[str, Address], ...] = ()

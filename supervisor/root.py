@@ -100,6 +100,7 @@ class Root(Supervisor):
             root=self.myAddress,
             answers=address("answers"),
             sounds=address("sounds"),
+            phrasebook=address("phrasebook"),
             pools=pools,
         )
 

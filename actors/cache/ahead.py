@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 #: The session part of the turn in which the phrasebook asks and speaks.
 PHRASEBOOK: Final = "phrasebook"
@@ -28,13 +28,6 @@ class Item:
     @property
     def urgent(self) -> bool:
         return not self.engine
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenAhead:
-    """Phrasebook to sound cache, for its report: how far that is."""
-
-    progress: dict[str, Any]
 
 
 class Ahead:

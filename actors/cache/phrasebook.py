@@ -9,7 +9,7 @@ room, slower while the host is busy, and no session ever waits for it.
 
 Receives: Start, Directory; Leased, Busy, LeaseLost (router); FramesReady, WorkFailed
 (tts workers); SoundKnown, SoundUnknown, SoundAwaited (sound cache). Sends: Lease, Release
-(router); Synthesise, Cancel (tts workers); RecallSound, KeepSound, SpokenAhead (sound
+(router); Synthesise, Cancel (tts workers); RecallSound, KeepSound (sound
 cache); Phrases (acceptor).
 """
 
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from actors import log
 from actors.base import BaseActor, handles
-from actors.cache.ahead import PHRASEBOOK, Ahead, Item, SpokenAhead
+from actors.cache.ahead import PHRASEBOOK, Ahead, Item
 from actors.cache.bank import Bank, bank_of
 from actors.cache.voices import speakers
 from actors.cache.voicing import Voicing
@@ -75,9 +75,6 @@ _IN_BANK: Final = {
     "not_understood": "not_understood",
 }
 
-#: How often the cache is told how far it is.
-PROGRESS_S: Final = 2.0
-
 
 class Phrasebook(BaseActor):
     KIND = "phrasebook"
@@ -100,7 +97,6 @@ class Phrasebook(BaseActor):
         self._next_at = 0.0
         self._round_at = 0.0
         self._tick_at = 0.0
-        self._progress_at = 0.0
         self._told: Address | None = None
         self._cache: Address | None = None
 
@@ -137,7 +133,6 @@ class Phrasebook(BaseActor):
         if self._cache is None:
             self.ahead.end_round()
             return
-        self._tell_progress(now)
         self.ahead.begin_round()
         life_s = self.settings.sound_cache.ttl_s
         self._round_at = now + min(ROUND_S, ROUND_SHARE * life_s)
@@ -183,8 +178,6 @@ class Phrasebook(BaseActor):
             self._tell()
         if not self.ahead.left and self.ahead.total:
             log.get().info("phrase bank ready", **self._progress())
-        if now >= self._progress_at or not self.ahead.left:
-            self._tell_progress(now)
 
     def _rest(self, seconds: float, now: float) -> None:
         self.item, self._asks_until = None, 0.0
@@ -285,12 +278,6 @@ class Phrasebook(BaseActor):
         downlink = self.settings.downlink
         rate_hz, frame_ms = downlink.sample_rate_hz, downlink.frame_ms
         self.send(acceptor, Phrases(rate_hz, frame_ms, dict(self.frames), self.choices))
-
-    def _tell_progress(self, now: float) -> None:
-        """The status asks the cache, and shows it there."""
-        self._progress_at = now + PROGRESS_S
-        if self._cache is not None:
-            self.send(self._cache, SpokenAhead(self._progress()))
 
     def _carry_out(self) -> None:
         effects, self.out[:] = list(self.out), []

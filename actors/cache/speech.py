@@ -8,7 +8,7 @@ this actor: a session that hears nothing has its words spoken.
 
 State: what is in memory; who speaks and who waits for which sound.
 
-Receives: Start, RecallSound, KeepSound (sessions, phrasebook); SpokenAhead (phrasebook).
+Receives: Start, RecallSound, KeepSound (sessions, phrasebook).
 Sends: SoundKnown, SoundUnknown, SoundAwaited.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, Final
 from actors import log
 from actors.base import BaseActor, handles
 from actors.cache import plausible
-from actors.cache.ahead import PHRASEBOOK, SpokenAhead
+from actors.cache.ahead import PHRASEBOOK
 from actors.cache.soundonce import Asker, SpokenOnce
 from actors.cache.sounds import MemoryTier, Packets, Sound, pack, unpack
 from actors.cache.soundtiers import Found, SoundTiers
@@ -101,7 +101,6 @@ class SpeechCache(BaseActor):
         self._looking = 0
         self._tick_at = 0.0
         self._voices: dict[str, str] = {}
-        self._ahead: dict[str, Any] = {}
 
     def started(self, message: Start) -> None:
         section = self.settings.sound_cache
@@ -261,16 +260,12 @@ class SpeechCache(BaseActor):
         self._tick_at = 0.0
         self._watch_clock(time.monotonic())
 
-    @handles(SpokenAhead)
-    def on_spoken_ahead(self, message: SpokenAhead, sender: Address) -> None:
-        self._ahead = message.progress
-
     def report(self) -> tuple[ActorReport, ...]:
         detail: dict[str, Any] = {"enabled": self.tiers is not None}
         if self.tiers is not None:
             detail |= asdict(self.counts) | {"waiting": len(self.once)}
             detail |= {"memory_entries": len(self.memory), "memory_bytes": self.memory.bytes}
-            detail |= self.tiers.report() | {"spoken_ahead": self._ahead}
+            detail |= self.tiers.report()
         looking = self._looking
         return (
             ActorReport(

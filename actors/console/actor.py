@@ -70,7 +70,7 @@ class Console(BaseActor):
         assert self.engine is not None
         directory = self.directory
         targets = [directory.root, directory.router, directory.acceptor]
-        targets += [directory.answers, directory.sounds]
+        targets += [directory.answers, directory.sounds, directory.phrasebook]
         targets = [t for t in targets if t is not None] + [pool for _, pool in directory.pools]
         request = next(self._requests)
         self._collected[request] = []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.cache import phrasebook
-from actors.cache.ahead import Ahead, Item, SpokenAhead
+from actors.cache.ahead import Ahead, Item
 from actors.cache.bank import bank_of
 from actors.cache.phrasebook import Phrasebook, choices, held
 from actors.messages import (
@@ -401,14 +401,6 @@ def test_switched_off_the_bank_is_not_spoken(clock: Clock, chosen: Settings) -> 
     book = Surroundings(clock, off).begin()
     book.run(60)
     assert len(book.spoken) == OWN
-
-
-def test_the_cache_is_told_how_far_it_is(clock: Clock, chosen: Settings) -> None:
-    book = Surroundings(clock, chosen).begin()
-    book.run(60)
-    told = [message for message in book.sent if isinstance(message, SpokenAhead)]
-    assert told[-1].progress == book.detail
-    assert len(told) < 6
 
 
 def test_a_wrong_bank_is_said_in_the_report(clock: Clock, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from actors.cache import speech
-from actors.cache.ahead import SpokenAhead
 from actors.messages import SoundAwaited, SoundKnown, SoundUnknown
 from cfg.model import EspeakTts
 from tests.cache.soundcache import TWO_VOICES, Recorded, frames, settings, turn
@@ -239,5 +238,3 @@ def test_the_report_tells_what_was_saved(make: Make) -> None:
         "damaged": 0,
     }
     assert {name: detail[name] for name in expected} == expected
-    sounds.receiveMessage(SpokenAhead({"bank": 3}), "phrasebook")
-    assert sounds.detail["spoken_ahead"] == {"bank": 3}

@@ -128,6 +128,16 @@ def test_the_same_question_at_once_is_asked_once(
     assert actor["detail"]["saved_calls"] == 2
 
 
+def test_the_phrasebook_says_itself_how_far_it_is(start: Start, model: dict[str, Any]) -> None:
+    server = start(model)
+
+    def spoken() -> bool:
+        actor = server.actor("phrasebook")
+        return actor is not None and actor["detail"].get("held_for_sessions", 0) > 0
+
+    until(spoken, 20.0, "its phrases are spoken")
+
+
 @pytest.mark.faults
 def test_a_frozen_cache_costs_a_turn_its_patience_only(start: Start, model: dict[str, Any]) -> None:
     server = start(model)
