@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from actors.cache.libraries import number, tagged
+from actors.numberwords import HUNDRED, LARGE, SMALL, TENS, VALUES
 
 _DIGIT: Final = dict(zip("零〇一二两三四五六七八九幺", "0012234567891", strict=True))
 _RUN: Final = "零〇一二两三四五六七八九幺十百千万亿"
@@ -167,40 +168,9 @@ def _clock(match: re.Match[str]) -> str:
 
 # --- English ------------------------------------------------------------------
 
-_SMALL: Final = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
-_TENS: Final = {
-    word: value * 10
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
-    )
-}
-_SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_SMALL: Final = {word: VALUES[word] for word in SMALL}
+_TENS: Final = {word: VALUES[word] for word in TENS}
+_SCALES: Final = {HUNDRED: 100, "thousand": LARGE["thousand"], "million": LARGE["million"]}
 
 
 def english_to_digits(text: str) -> str:

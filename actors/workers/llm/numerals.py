@@ -11,6 +11,8 @@ import re
 from fractions import Fraction
 from typing import Final
 
+from actors.numberwords import HUNDRED, LARGE, SMALL, TENS, VALUES
+
 _DIGITS: Final = "零一二三四五六七八九"
 _VALUES: Final[dict[str, int]] = {
     **{digit: value for value, digit in enumerate(_DIGITS)},
@@ -157,45 +159,7 @@ def say_digits(value: int) -> str:
     return "".join(_DIGITS[int(digit)] for digit in str(value))
 
 
-_ENGLISH_SMALL: Final = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_ENGLISH_TENS: Final = [
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-]
-_ENGLISH_VALUES: Final[dict[str, int]] = {
-    **{word: value for value, word in enumerate(_ENGLISH_SMALL)},
-    **{word: 20 + 10 * index for index, word in enumerate(_ENGLISH_TENS)},
-    "a": 1,
-    "an": 1,
-}
-_ENGLISH_LARGE: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+_ENGLISH_VALUES: Final = {**VALUES, "a": 1, "an": 1}
 
 
 def parse_english(text: str) -> Fraction | None:
@@ -211,9 +175,9 @@ def parse_english(text: str) -> Fraction | None:
     if "point" in words:
         at = words.index("point")
         whole, digits = parse_english(" ".join(words[:at])), words[at + 1 :]
-        if whole is None or not digits or any(word not in _ENGLISH_SMALL[:10] for word in digits):
+        if whole is None or not digits or any(word not in SMALL[:10] for word in digits):
             return None
-        decimals = "".join(str(_ENGLISH_SMALL.index(word)) for word in digits)
+        decimals = "".join(str(SMALL.index(word)) for word in digits)
         return whole + Fraction(int(decimals), 10 ** len(decimals))
     return _english_whole(words)
 
@@ -223,10 +187,10 @@ def _english_whole(words: list[str]) -> Fraction | None:
     for word in words:
         if word == "and" and seen:
             continue
-        if word == "hundred" and 0 < group < 100:
+        if word == HUNDRED and 0 < group < 100:
             group *= 100
-        elif word in _ENGLISH_LARGE and group:
-            total, group = total + group * _ENGLISH_LARGE[word], 0
+        elif word in LARGE and group:
+            total, group = total + group * LARGE[word], 0
         elif word in _ENGLISH_VALUES or word.isdecimal():
             value = _ENGLISH_VALUES.get(word, -1)
             value = int(word) if value < 0 else value
@@ -250,22 +214,17 @@ def say_english(value: Fraction | int) -> str:
         raise ValueError(f"{whole} is too large to say: keep it below a trillion")
     spoken = _english_words(whole)
     if decimals:
-        spoken += " point " + " ".join(_ENGLISH_SMALL[int(digit)] for digit in decimals)
+        spoken += " point " + " ".join(SMALL[int(digit)] for digit in decimals)
     return spoken
 
 
 def _english_words(value: int) -> str:
     if value < 20:
-        return _ENGLISH_SMALL[value]
+        return SMALL[value]
     if value < 100:
         tens, ones = divmod(value, 10)
-        return _ENGLISH_TENS[tens - 2] + (f"-{_ENGLISH_SMALL[ones]}" if ones else "")
-    for name, unit in (
-        ("billion", 10**9),
-        ("million", 10**6),
-        ("thousand", 10**3),
-        ("hundred", 100),
-    ):
+        return TENS[tens - 2] + (f"-{SMALL[ones]}" if ones else "")
+    for name, unit in (*reversed(LARGE.items()), (HUNDRED, 100)):
         if value >= unit:
             high, low = divmod(value, unit)
             joint = " and " if 0 < low < 100 else " "
