@@ -97,8 +97,8 @@ _UNNAMED: Final = re.compile(
 )
 #: A word named before it is no pointing back: 守株待兔这个成语; but 老师这个字 calls the teacher.
 _APPOSITION: Final = re.compile("(?<!^)这个?首?(?:成语|词语?|单词|歌|诗)(?!歌|词|诗)")
-_FAMILY: Final = {word for word in KIN if not word.isascii()} - set(
-    ["孩子", "老师", "学生", "同学", "朋友", "医生", "宝宝"]
+_FAMILY: Final = {word for word in KIN if not word.isascii()} - frozenset(
+    {"孩子", "老师", "学生", "同学", "朋友", "医生", "宝宝"}
 )
 #: Who and what they are differs from home to home.
 _OF_THIS_HOME: Final = re.compile(

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from sim.datasets.pairs import pairs
+from sim.datasets.pairs import PARTS, pairs
 from sim.datasets.workload import workload
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the workload")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for part in ("tuned", "heldout"):
+    for part in PARTS:
         rows = (
             (pair.kind, "same" if pair.same else "different", pair.first, pair.second)
             for pair in pairs(part)

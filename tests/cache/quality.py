@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from actors.cache import libraries
+from actors.cache.cacheable import cacheable
 from actors.cache.embed import Embedder, NgramEmbedder, SentenceEmbedder
 from actors.cache.entries import Hit, Scope
 from actors.cache.index import AnswerIndex
 from actors.cache.judgement import judge
 from actors.cache.normalise import normalise
-from sim.datasets.pairs import Pair, Part, pairs
+from sim.datasets.pairs import PARTS, Pair, Part, pairs
 from sim.datasets.workload import Query, workload
 
 SCOPE = Scope("measured", "zh", "", "1")
@@ -73,6 +74,10 @@ def judged_pairs(part: Part) -> PairResult:
     for pair in pairs(part):
         result.count(pair, judge(pair.first, pair.second).accepted)
     return result
+
+
+def _both_cacheable(pair: Pair) -> bool:
+    return cacheable(pair.first).cacheable and cacheable(pair.second).cacheable
 
 
 def cosines(given: Sequence[Pair], embedder: Embedder) -> list[float]:
@@ -184,6 +189,9 @@ def print_pairs(part: Part, *, names: bool) -> None:
         f"  precision {result.precision:.4f} ({result.accepted_different} wrong)"
         f"   recall {result.recall:.3f}"
     )
+    kept = [pair for pair in pairs(part) if pair.same and _both_cacheable(pair)]
+    known = sum(judge(pair.first, pair.second).accepted for pair in kept)
+    print(f"  of the {len(kept)} same pairs that may be cached {known / max(len(kept), 1):.3f}")
     for kind, (accepted, total) in sorted(result.by_kind.items()):
         print(f"    {kind:<14} {accepted:>3} of {total:<3} {accepted / total:6.1%}")
     for title, found in (("wrong", result.wrong), ("missed", result.missed if names else [])):
@@ -269,7 +277,7 @@ def print_scale(embedder: Embedder, entries: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.cache.quality", description=__doc__)
-    parser.add_argument("--part", choices=("tuned", "heldout", "both"), default="both")
+    parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     parser.add_argument("--missed", action="store_true", help="name the pairs that were missed")
     parser.add_argument("--queries", type=int, default=6000, help="of the workload; 0: none")
     parser.add_argument("--entries", type=int, default=50_000, help="of the full index; 0: none")
@@ -283,7 +291,7 @@ def main() -> None:
     embedders: list[Embedder] = [NgramEmbedder()]
     if options.model:
         embedders.append(SentenceEmbedder(options.model))
-    parts: tuple[Part, ...] = ("tuned", "heldout") if options.part == "both" else (options.part,)
+    parts: tuple[Part, ...] = PARTS if options.part == "all" else (options.part,)
     for part in parts:
         print_pairs(part, names=options.missed)
         for embedder in embedders:

@@ -7,7 +7,7 @@ import sys
 
 from actors.cache.embed import NgramEmbedder
 from actors.cache.index import AnswerIndex
-from sim.datasets.pairs import pairs
+from sim.datasets.pairs import PARTS, pairs
 from sim.datasets.workload import SHARES, intents, workload
 from tests.cache.quality import at_threshold, best_possible, cosines, replay
 
@@ -17,6 +17,9 @@ def test_the_pairs_are_many_and_always_the_same() -> None:
     assert len(tuned) >= 600
     assert len(heldout) >= 500
     assert tuned == pairs("tuned")
+    strangers = [pair for part in PARTS[2:] for pair in pairs(part)]
+    assert len(strangers) == 640
+    assert sum(pair.same for pair in strangers) == 230
     texts = {(pair.first, pair.second) for pair in tuned}
     assert not texts & {(pair.first, pair.second) for pair in heldout}
 
