@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cfg.model import Dialogue
 from sim.faults import plan
 from sim.faults.execute import FaultExecutor
 from sim.link import DeviceError
 from sim.swarm import host, utterances
 from sim.swarm.connecting import Presence
 from sim.swarm.counting import CallCounter
+from sim.swarm.excuses import excuses
 from sim.swarm.generators import Generator, GeneratorFailed, how_many, shares
 from sim.swarm.journal import Journal, collected
 from sim.swarm.ladder import Ladder, climbed
@@ -50,10 +50,6 @@ SPEECH_FOLDER = Path(__file__).resolve().parents[2] / "var" / "sim" / "speech"
 
 #: The utterances of one run, in its folder.
 SPEECH_FILE = "speech.json"
-
-_DIALOGUE = Dialogue()
-#: What our own server says instead of an answer; other servers' apologies are not known.
-APOLOGIES = (_DIALOGUE.apology, _DIALOGUE.busy, _DIALOGUE.not_understood)
 
 
 #: Something done beside a run, from its base on, until it returns or the run ends.
@@ -401,7 +397,7 @@ class _Conductor:
             talking=scenario.talking.talking(),
             habits=scenario.habits.habits(),
             patience_s=scenario.patience_s,
-            apologies=APOLOGIES,
+            apologies=excuses(),
             hear_share=scenario.hear,
         )
 
