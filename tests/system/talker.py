@@ -13,6 +13,7 @@ from sim.device import SimulatedDevice
 from sim.encoded import spoken
 from sim.profile import DeviceProfile
 from sim.result import TurnResult
+from sim.swarm.excuses import excuses
 from sim.timeline import Event, EventKind
 from tests.system.server import Server
 
@@ -50,8 +51,8 @@ WHO = Question("你是谁", "你的语音助手")
 #: Answered by the embedded responder for some seven seconds.
 LONG = Question("你会做什么", "接上大模型以后")
 
-APOLOGY = "不好意思，刚才出了点问题，请再说一遍。"
-BUSY = "现在有点忙，请稍等一下再说。"
+#: What is said instead of an answer, in every wording.
+EXCUSES = excuses()
 
 
 class Talker:
