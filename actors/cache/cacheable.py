@@ -93,7 +93,7 @@ _LEANING: Final = re.compile(
 )
 #: What a question about words may not be about: this one, what he said.
 _UNNAMED: Final = re.compile(
-    r"[这那](?:[个些首里样种部本篇张句段道条]|[1一]).*|(?:它|他|她)(?:们)?|[他她你]说的.*|刚才.*|上面.*|前面.*|解释一下|.*\b(?:it|that|this)\b.*"
+    r"[这那](?:[个些首里样种部本篇张句段道条]|[1一]).*|(?:它|他|她)(?:们)?|[他她你]说的.*|刚才.*|上面.*|前面.*|解释一下|是|.*\b(?:it|that|this)\b.*"
 )
 #: A word named before it is no pointing back: 守株待兔这个成语; but 老师这个字 calls the teacher.
 _APPOSITION: Final = re.compile("(?<!^)这个?首?(?:成语|词语?|单词|歌|诗)(?!歌|词|诗)")
