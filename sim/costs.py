@@ -60,6 +60,8 @@ class Cost:
     own_mib: float | None
     fds: float | None
     threads: float
+    #: See `Reading.anon_bytes`.
+    anon_mib: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def _cost(
     seen = [readings for readings in rounds if readings]
     pss = [_sum(reading.pss_bytes for reading in readings) for readings in seen]
     own = [_sum(reading.own_bytes for reading in readings) for readings in seen]
+    anon = [_sum(reading.anon_bytes for reading in readings) for readings in seen]
     fds = [_sum(reading.fds for reading in readings) for readings in seen]
     threads = [sum(reading.threads for reading in readings) for readings in seen]
     return Cost(
@@ -150,6 +153,7 @@ def _cost(
         own_mib=_mib(_mean(own)),
         fds=_rounded(_mean(fds)),
         threads=_rounded(_mean(threads)) or 0.0,
+        anon_mib=_mib(_mean(anon)),
     )
 
 

@@ -206,6 +206,7 @@ def _slopes(turns: Sequence[TurnRecord], resources: Sequence[ResourceSample]) ->
         "first_word_ms": [(at_s, value) for at_s, value in spoken],
         "pss_mib": [(each.at_s, each.total.pss_mib) for each in resources],
         "own_mib": [(each.at_s, each.total.own_mib) for each in resources],
+        "anon_mib": [(each.at_s, each.total.anon_mib) for each in resources],
         "fds": [(each.at_s, each.total.fds) for each in resources],
         "threads": [(each.at_s, each.total.threads) for each in resources],
         "cpu_percent": [(each.at_s, each.total.cpu_percent) for each in resources],

@@ -158,6 +158,7 @@ def _actor(cost: Cost) -> ActorSample:
         own_mib=cost.own_mib,
         fds=cost.fds,
         threads=cost.threads,
+        anon_mib=cost.anon_mib,
     )
 
 

@@ -48,7 +48,7 @@ LATENCIES = (
     *("speech_sent_ms", "stt_ms", "tts_start_ms", "emotion_ms", "sentence_ms"),
     *("first_frame_ms", "last_frame_ms", "heard_ms", "tts_stop_ms"),
 )
-SLOPES = ("first_word_ms", "pss_mib", "own_mib", "fds", "threads", "cpu_percent")
+SLOPES = ("first_word_ms", "pss_mib", "own_mib", "anon_mib", "fds", "threads", "cpu_percent")
 
 
 class LimitError(ValueError):

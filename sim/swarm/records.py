@@ -274,7 +274,8 @@ class ActorSample:
     """What the processes of one actor name cost at one moment, or over the span before it.
 
     `cpu_percent` of one core since the sample before; memory in MiB (`pss` proportional,
-    `own` private); None where it may not be read.
+    `own` private, `anon` proportional without what is a file's, which alone does not
+    depend on other programs); None where it may not be read.
     """
 
     name: str
@@ -284,6 +285,7 @@ class ActorSample:
     own_mib: float | None = None
     fds: float | None = None
     threads: float = 0.0
+    anon_mib: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

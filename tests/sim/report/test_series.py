@@ -140,7 +140,7 @@ def test_costs_are_means_and_peaks_with_the_total_last() -> None:
 def test_a_leak_is_told_from_none_and_short_runs_say_nothing() -> None:
     leaking = runs.run(levels=(5,), minutes=15, faults=False, leak_mib_per_hour=400)
     verdicts = {trend.figure: trend.verdict for trend in consumption.soaked(leaking)}
-    assert verdicts["memory (PSS), MiB"] == "leak"
+    assert verdicts["memory, MiB"] == "leak"
     assert verdicts["descriptors"] == "no leak"
     assert verdicts["processes"] == "no leak"
     assert consumption.soaked(runs.run(levels=(5,), minutes=2, faults=False)) == ()
