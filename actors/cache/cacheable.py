@@ -189,10 +189,10 @@ def cacheable(question: str, lists: Lists | None = None) -> Verdict:
 def _by_its_words(form: Canonical) -> Verdict:
     text = form.text
     if form.frame in ("say", "meaning", "spell", "sum", "units", "amount", "written as"):
-        about_it = form.frame in ("say", "meaning", "spell") and (
-            _UNNAMED.fullmatch("".join(form.parts[-1:])) or _LEANING.fullmatch(form.parts[-1])
-        )
-        if not about_it:
+        about = "".join(form.parts[-1:]) if form.frame in ("say", "meaning", "spell") else ""
+        if about and _UNNAMED.fullmatch(about):
+            return Verdict(False, "context", f"it asks about what was said before: {about}")
+        if not about or not _LEANING.fullmatch(about):
             return Verdict(True, "fact", f"its answer is always the same ({form.frame})")
     if is_objection(text):
         return Verdict(False, "objection", "it objects to the last answer")
