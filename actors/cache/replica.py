@@ -102,6 +102,8 @@ class IndexReplica:
                         self._keep_on_disk(entry, body)
                 elif _newer(entry, mine):
                     self._take(stored, body)
+                elif _newer(mine, entry):  # learned here while nobody could be told
+                    self._copies.kept(mine)
             await self._breathe()
         return refused
 

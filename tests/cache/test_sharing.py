@@ -195,6 +195,24 @@ def test_what_others_forgot_meanwhile_is_forgotten(tmp_path: Path, redis: RedisS
     run(scenario)
 
 
+def test_the_later_answer_of_who_was_alone_counts(tmp_path: Path, redis: RedisServer) -> None:
+    async def scenario() -> None:
+        async with two(tmp_path, redis) as (a, b):
+            a.learn(CAPITAL, "北京。")
+            await eventually(lambda: len(b.index) == 1, "it is shared")
+        async with instance(tmp_path / "b") as b:  # redis is not reached
+            b.learn(CAPITAL, "是北京。")
+        async with (
+            instance(tmp_path / "a", redis.url) as a,
+            instance(tmp_path / "b", redis.url) as b,
+        ):
+            await connected(a, b)
+            await eventually(lambda: a.ask(CAPITAL) == "是北京。", "a has heard of it")
+            assert b.ask(CAPITAL) == "是北京。"
+
+    run(scenario)
+
+
 def test_keys_have_a_time_to_live_and_a_bound(tmp_path: Path, redis: RedisServer) -> None:
     async def scenario() -> None:
         async with two(tmp_path, redis, capacity=20, ttl_s=300.0) as (a, b):
