@@ -34,6 +34,7 @@ from actors.messages import (
     Drain,
     Drained,
     EndConnection,
+    HandlerFailed,
     Phrases,
     Ready,
     SessionEnded,
@@ -48,6 +49,7 @@ from supervisor.handshake import Accepted
 from supervisor.pulses import SCAN_S, Pulses, kill
 from supervisor.repairs import newest_child_pid
 from supervisor.restart import RestartHistory
+from supervisor.supervising import TURN_S
 from supervisor.urgency import by_urgency
 
 #: Pending handshakes and dead spares are looked at so often.
@@ -95,6 +97,8 @@ class Acceptor(BaseActor):
         self.start_no_spare_before = 0.0
         self.draining = False
         self._number = 0
+        #: Processes that are to be forked.
+        self._unforked = 0
 
     def started(self, message: Start) -> None:
         self.pulses = Pulses()
@@ -172,7 +176,7 @@ class Acceptor(BaseActor):
         spare = next((p for p in self.processes if p.ready and not p.key and not p.leaving), None)
         if spare is None:
             self.waiting.append(key)
-            starting = sum(1 for p in self.processes if not p.ready)
+            starting = self._unforked + sum(1 for p in self.processes if not p.ready)
             if starting < len(self.waiting):
                 self._start_process()
             return
@@ -181,6 +185,16 @@ class Acceptor(BaseActor):
         self.send(spare.address, Adopt(key))
 
     def _start_process(self) -> None:
+        """One more, each in a turn of its own: what is sent to a process leaves when the
+        handler that forked it is over, and the first device need not wait for the last."""
+        self._unforked += 1
+        if self._unforked == 1:
+            self.after(TURN_S, "fork")
+
+    def _fork(self) -> None:
+        self._unforked -= 1
+        if self._unforked:  # before the fork: whatever becomes of it, the others follow
+            self.after(TURN_S, "fork")
         self._number += 1
         slot = self.pulses.new_slot(time.monotonic())
         process = Process(self.createActor(Session), f"session-{self._number}")
@@ -195,7 +209,8 @@ class Acceptor(BaseActor):
     def _keep_spares(self) -> None:
         if self.draining or time.monotonic() < self.start_no_spare_before:
             return
-        unused = sum(1 for p in self.processes if not p.key and not p.leaving) - len(self.waiting)
+        unused = sum(1 for p in self.processes if not p.key and not p.leaving)
+        unused += self._unforked - len(self.waiting)
         for _ in range(self.settings.server.spare_sessions - unused):
             self._start_process()
 
@@ -215,6 +230,14 @@ class Acceptor(BaseActor):
     @handles(StartFailed)
     def on_start_failed(self, message: StartFailed, sender: Address) -> None:
         self.send(sender, ActorExitRequest())
+
+    @handles(HandlerFailed)
+    def on_handler_failed(self, message: HandlerFailed, sender: Address) -> None:
+        """A session that failed while it began would never say that it is ready."""
+        if message.message == Start.__name__:
+            self.send(sender, ActorExitRequest())
+        else:
+            self.unhandled(message, sender)
 
     @handles(Adopted)
     def on_adopted(self, message: Adopted, sender: Address) -> None:
@@ -286,6 +309,9 @@ class Acceptor(BaseActor):
     def on_tick(self, message: Tick, sender: Address) -> None:
         if message.purpose == "scan":
             self._scan()
+            return
+        if message.purpose == "fork":
+            self._fork()
             return
         if message.purpose == "spares":
             self._keep_spares()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -57,6 +58,29 @@ def parent_of(pid: int) -> int:
             return int(stat.read().rsplit(")", 1)[1].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def group_of(pid: int) -> int:
+    """The process group of `pid`; 0 when it is gone."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def kill_group(leader_pid: int) -> None:
+    """Kill a process group and its leader; who has not become the leader yet is alone.
+
+    Those who die give way to those who replace them: ends cost as much as forks.
+    """
+    if leader_pid <= 0:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PGRP, leader_pid, 19)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader_pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(leader_pid, signal.SIGKILL)
 
 
 def children_of(pid: int) -> list[int]:

@@ -17,6 +17,9 @@ of the system is forked from there and so inherits them.
 6. *Logger's death.* Its handler in the admin names an attribute that does not exist
    and kills the admin half way; here the admin dies at once and as a whole, and the
    launcher starts the system again.
+7. *One fork to the admin.* Stock code reaches it by two forks and an exit, and it then
+   waits to be adopted; with `become_admin` the process that asked for a system becomes
+   its admin, and goes on as the admin's child.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ from thespian.system.transport import IPBase
 from supervisor import processes
 
 LOOPBACK = "127.0.0.1"
+
+_STOCK_ADMIN = multiprocCommon.startAdmin
 
 #: How long a daemonised admin waits to become the launcher's child.
 _REPARENT_TIMEOUT_S = 5.0
@@ -95,21 +100,73 @@ def bind_lives(launcher_pid: int) -> None:
             time.sleep(0.0005)
         processes.die_with_parent(launcher_pid)
         processes.close_inherited_descriptors()
-        # Stock code would daemonise itself once more; that is done already.
-        setsid, fork = os.setsid, os.fork
-        os.setsid = lambda: None
+        _run_admin(*arguments)
 
-        def first_fork_only() -> int:
-            os.setsid, os.fork = setsid, fork
-            return 0
-
-        os.fork = first_fork_only
-        return stock_admin(*arguments)
-
-    stock_admin = multiprocCommon.startAdmin
     multiprocCommon.startAdmin = admin
     multiprocCommon.startChild = owned(multiprocCommon.startChild)
     multiprocCommon.startupASLogger = owned(multiprocCommon.startupASLogger)
+
+
+def _run_admin(*arguments: Any) -> None:
+    """Stock code would daemonise itself; here that is done already, or not wanted."""
+    setsid, fork = os.setsid, os.fork
+    os.setsid = lambda: None
+
+    def first_fork_only() -> int:
+        os.setsid, os.fork = setsid, fork
+        return 0
+
+    os.fork = first_fork_only
+    _STOCK_ADMIN(*arguments)
+
+
+def become_admin() -> None:
+    """Have this process become the admin of the next `ActorSystem` that it asks for.
+
+    That call then returns in a child, the starter; this process ends with the admin, and
+    with status 1 when the starter fails.
+    """
+
+    def start_admin(
+        self: Any, address: Any, starter_address: Any, capabilities: Any, log_definitions: Any
+    ) -> None:
+        endpoint = self.transport.prepEndpoint(address, capabilities)
+        admin_pid = os.getpid()
+        starter_pid = os.fork()
+        if starter_pid:
+            processes.close_inherited_descriptors()
+            _bind_starter(starter_pid)
+            transport_class = self.transport.__class__
+            _run_admin(
+                multiprocCommon.MultiProcAdmin,
+                *(starter_address, endpoint, transport_class, address),
+                *(capabilities, log_definitions, self.mpcontext),
+            )
+            os._exit(0)
+        processes.die_with_parent(admin_pid)
+        self.transport.connectEndpoint(endpoint)
+        answer = self.transport.run(None, multiprocCommon.MAX_ADMIN_STARTUP_DELAY)
+        if not isinstance(getattr(answer, "message", None), multiprocCommon.EndpointConnected):
+            raise RuntimeError("Thespian's admin did not answer")
+
+    multiprocCommon.multiprocessCommon._startAdmin = start_admin
+
+
+def _bind_starter(starter_pid: int) -> None:
+    """In the admin: reap the starter, and end with it when it failed."""
+    original = multiprocCommon.MultiProcReplicator.childDied
+    admin_pid = os.getpid()
+
+    def child_died(self: Any) -> bool:
+        nonlocal starter_pid
+        if starter_pid and os.getpid() == admin_pid:  # the actors inherit this
+            ended, status = os.waitpid(starter_pid, os.WNOHANG)
+            if ended and status:
+                os._exit(1)
+            starter_pid = 0 if ended else starter_pid
+        return bool(original(self))
+
+    multiprocCommon.MultiProcReplicator.childDied = child_died
 
 
 def log_directly() -> None:

@@ -3,7 +3,9 @@
 One-for-one: the first restart is immediate. A child that ends before it was
 ready, or within `stable_s` of that, waits longer each time (with jitter, so that
 many do not come back in step). More than `limit` ends within `window_s`, or more than
-`early_limit` in a row, is too much: the supervisor gives up on it for `slow_retry_s` and serves without it.
+`early_limit` in a row, is too much: the supervisor gives up on it for `slow_retry_s` and
+serves without it. Where nobody is served without it, that escalates (`Escalation`): a
+level above everything is started anew, once.
 """
 
 from __future__ import annotations
@@ -77,3 +79,22 @@ class RestartHistory:
         """Too many ends within the window, or in a row: only slow retries happen."""
         policy = self.policy
         return len(self._ends) > policy.limit or self._early > policy.early_limit
+
+
+@dataclass(slots=True)
+class Escalation:
+    """Whether all is started anew because a child that all need was given up.
+
+    Once: a new start may mend what the restarts of one child did not. Where it did not,
+    the next will not either, and would only end the healthy for it. Again after `again_s`.
+    """
+
+    again_s: float = 600.0
+    _last: float | None = None
+
+    def asked(self, now: float) -> bool:
+        """A child was given up at `now`: start all anew?"""
+        if self._last is not None and now - self._last < self.again_s:
+            return False
+        self._last = now
+        return True

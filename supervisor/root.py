@@ -3,23 +3,26 @@
     root ─┬─ router
           ├─ pool asr ── asr/<engine>-<n> …
           ├─ pool llm ── llm/<engine>-<n> …
+          ├─ acceptor ── session-<n> …
           ├─ pool tts ── tts/<engine>-<n> …
-          ├─ console
           ├─ answers
           ├─ sounds
-          ├─ phrasebook
-          └─ acceptor ── session-<n> …
+          ├─ console
+          └─ phrasebook
 
-Whenever one of its children was replaced, everybody gets the new `Directory`.
+Whenever one of its children was replaced, everybody gets the new `Directory`; so the end
+of one takes no sibling along (docs/decisions/0009).
 
 Receives: Start(detail: the start's time), Ready, Drained, ChildActorExited; commands
-of the launcher over the descriptor store's socket. Sends: Start, Directory, Drain.
+of the launcher over the descriptor store's socket. Sends: Start, Directory, Drain; to the
+launcher "root", "ready", "gave up", "drained".
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from actors import log
 from actors.base import BaseActor, handles
@@ -34,18 +37,39 @@ from supervisor.acceptor import Acceptor
 from supervisor.pool import Pool
 from supervisor.supervising import Child, Supervisor
 
-#: Started in this order; the acceptor last, when those who serve are on their way.
-TREE: tuple[tuple[str, type[BaseActor], str | None], ...] = (
-    ("router", Router, None),
-    ("pool asr", Pool, "asr"),
-    ("pool llm", Pool, "llm"),
-    ("pool tts", Pool, "tts"),
-    ("console", Console, None),
-    ("answers", Answers, None),
-    ("sounds", SpeechCache, None),
-    ("phrasebook", Phrasebook, None),
-    ("acceptor", Acceptor, None),
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A child of root. `essential`: without it nobody is served, and giving it up escalates."""
+
+    name: str
+    actor: type[BaseActor]
+    detail: str | None = None
+    essential: bool = False
+
+
+#: Started in this order: first what a device waits for. The children of the pools and of
+#: the acceptor are theirs, and are never a reason to end anybody else.
+TREE: tuple[Node, ...] = (
+    Node("router", Router, essential=True),
+    Node("pool asr", Pool, "asr", essential=True),
+    Node("pool llm", Pool, "llm", essential=True),
+    Node("acceptor", Acceptor, essential=True),
+    Node("pool tts", Pool, "tts", essential=True),
+    Node("answers", Answers),
+    Node("sounds", SpeechCache),
+    Node("console", Console),
+    Node("phrasebook", Phrasebook),
 )
+
+
+def is_whole(children: Mapping[str, Child], tree: Iterable[Node]) -> bool:
+    """All that is essential serves, and the rest does or was tried at least."""
+    return all(
+        children[node.name].state == "ready"
+        or (not node.essential and children[node.name].history.restarts > 0)
+        for node in tree
+    )
 
 
 class Root(Supervisor):
@@ -61,15 +85,19 @@ class Root(Supervisor):
         self.watch(self.launcher.fileno(), self._launcher_speaks)
         self.launcher.say("root", pid=os.getpid())
         self.state = "ready"
-        for name, actor, detail in TREE:
-            self.supervise(name, actor, message.detail if actor is Console else detail)
+        for node in TREE:
+            detail = message.detail if node.actor is Console else node.detail
+            self.supervise_in_turn(node.name, node.actor, detail)
 
     def child_directory(self) -> Directory:
         return self._directory()
 
     def child_ready(self, child: Child, detail: object) -> None:
         self._tell_everybody()
-        if not self.announced and all(c.state == "ready" for c in self.children_by_name.values()):
+        self._announce()
+
+    def _announce(self) -> None:
+        if not self.announced and is_whole(self.children_by_name, TREE):
             self.announced = True
             self.launcher.say("ready")
 
@@ -81,6 +109,9 @@ class Root(Supervisor):
         elif router is not None and child.actor is Acceptor:
             self.send(router, SessionsDown())
         self._tell_everybody()
+        self._announce()
+        if child.history.given_up and any(n.essential for n in TREE if n.name == child.name):
+            self.launcher.say("gave up", child=child.name, reason=reason)
 
     def _directory(self) -> Directory:
         def address(name: str) -> Address | None:
@@ -88,9 +119,9 @@ class Root(Supervisor):
             return child.address if child is not None and child.state == "ready" else None
 
         pools = tuple(
-            (name, address(name))
-            for name, actor, _ in TREE
-            if actor is Pool and address(name) is not None
+            (node.name, address(node.name))
+            for node in TREE
+            if node.actor is Pool and address(node.name) is not None
         )
         return replace(
             self.directory,

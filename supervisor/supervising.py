@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +18,25 @@ from thespian.actors import ActorExitRequest, ChildActorExited
 
 from actors import log
 from actors.base import BaseActor, handles
-from actors.messages import ActorReport, Address, Directory, Ready, Start, StartFailed, Tick
+from actors.messages import (
+    ActorReport,
+    Address,
+    Directory,
+    HandlerFailed,
+    Ready,
+    Start,
+    StartFailed,
+    Tick,
+)
 from supervisor.pulses import SCAN_S, Pulses, kill
 from supervisor.repairs import newest_child_pid
 from supervisor.restart import RestartHistory, RestartPolicy
+
+#: Thespian sends nothing before a handler ends; a timer below 1 ms counts as the same one.
+TURN_S = 0.001
+
+#: Purpose of the timer behind `supervise_in_turn`.
+_NEXT = "next"
 
 
 @dataclass(slots=True)
@@ -51,17 +67,23 @@ class Supervisor(BaseActor):
         super().__init__()
         self.children_by_name: dict[str, Child] = {}
         self._pulses: Pulses | None = None
+        self._in_turn: deque[Child] = deque()
 
     # --- for subclasses ---
 
     def supervise(self, name: str, actor: type[BaseActor], detail: Any = None) -> None:
         """Start a child and keep it running."""
-        if self._pulses is None:
-            self._pulses = Pulses()
-            self.after(SCAN_S, "scan")
-        child = Child(name, actor, detail, history=RestartHistory(self.POLICY))
-        self.children_by_name[name] = child
-        self._start(child)
+        self._start(self._take(name, actor, detail))
+
+    def supervise_in_turn(self, name: str, actor: type[BaseActor], detail: Any = None) -> None:
+        """As `supervise`, but each child is forked in a turn of its own.
+
+        What is sent to a child leaves when the handler that forked it is over: the
+        first of many need not wait for the last.
+        """
+        self._in_turn.append(self._take(name, actor, detail))
+        if len(self._in_turn) == 1:
+            self.after(TURN_S, _NEXT)
 
     def child_ready(self, child: Child, detail: Any) -> None:
         """A child can serve."""
@@ -100,11 +122,22 @@ class Supervisor(BaseActor):
 
     @handles(StartFailed)
     def on_start_failed(self, message: StartFailed, sender: Address) -> None:
-        child = self._child_at(sender)
+        self._end(sender, message.reason)
+
+    @handles(HandlerFailed)
+    def on_handler_failed(self, message: HandlerFailed, sender: Address) -> None:
+        """A child that failed while it began would never say that it is ready."""
+        if message.message == Start.__name__:
+            self._end(sender, message.error)
+        else:
+            self.unhandled(message, sender)
+
+    def _end(self, address: Address, reason: str) -> None:
+        child = self._child_at(address)
         if child is not None:
-            child.end_reason = message.reason
+            child.end_reason = reason
             child.state = "failed"
-            self.send(sender, ActorExitRequest())
+            self.send(address, ActorExitRequest())
 
     @handles(ChildActorExited)
     def on_child_exited(self, message: ChildActorExited, sender: Address) -> None:
@@ -138,6 +171,9 @@ class Supervisor(BaseActor):
         if message.purpose == "scan":
             self._scan()
             return
+        if message.purpose == _NEXT:
+            self._start_next()
+            return
         verb, _, name = message.purpose.partition(" ")
         child = self.children_by_name.get(name)
         if verb == "start" and child is not None and child.address is None:
@@ -163,6 +199,20 @@ class Supervisor(BaseActor):
         return lines
 
     # --- inside ---
+
+    def _take(self, name: str, actor: type[BaseActor], detail: Any) -> Child:
+        if self._pulses is None:
+            self._pulses = Pulses()
+            self.after(SCAN_S, "scan")
+        child = Child(name, actor, detail, history=RestartHistory(self.POLICY))
+        self.children_by_name[name] = child
+        return child
+
+    def _start_next(self) -> None:
+        child = self._in_turn.popleft()
+        if self._in_turn:  # before the fork: whatever becomes of it, the others follow
+            self.after(TURN_S, _NEXT)
+        self._start(child)
 
     def _start(self, child: Child) -> None:
         assert self._pulses is not None

@@ -98,7 +98,9 @@ class Speaker(BaseActor):
 
     @handles(ChildActorExited)
     def on_child_exited(self, message: ChildActorExited, sender: Any) -> None:
-        self.send(self.asker, {"child": "ended"})
+        if self.asker is not None:  # Thespian may announce one end twice
+            self.send(self.asker, {"child": "ended"})
+        self.asker = None
 
 
 def numbers(system: ActorSystem, speaker: Any, end: int) -> list[int]:

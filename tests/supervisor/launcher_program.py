@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 from actors import log
 from actors.descriptors import DescriptorStore
 from cfg.model import Settings
@@ -34,60 +36,53 @@ def raises(_: str) -> None:
 
 
 def says_nothing(_: str) -> None:
-    """The starter ends well and something runs, but no root ever speaks."""
-    fork(lambda: time.sleep(KEEPER_LIMIT_S))
+    """Something runs, but no root ever speaks."""
+    time.sleep(KEEPER_LIMIT_S)
 
 
 def root_dies_at_once(store: str) -> None:
-    def admin() -> None:
-        fork(lambda: DescriptorStore(store).say("root"))
-        time.sleep(KEEPER_LIMIT_S)
-
-    fork(admin)
+    fork(lambda: DescriptorStore(store).say("root"))
+    time.sleep(KEEPER_LIMIT_S)
 
 
 def root_and_admin_die_at_once(store: str) -> None:
-    fork(lambda: fork(lambda: DescriptorStore(store).say("root")))
+    fork(lambda: DescriptorStore(store).say("root"))
 
 
-def starter_fails_beside_its_system(store: str) -> None:
-    def admin() -> None:
-        fork(lambda: root(store))
+def gives_up(store: str) -> None:
+    """Root tells that it cannot go on, and goes on speaking all the same."""
+
+    def last_words() -> None:
+        line = DescriptorStore(store)
+        line.say("root")
+        for _ in range(3):
+            line.say("gave up", child="acceptor", reason="no port")
         time.sleep(KEEPER_LIMIT_S)
 
-    fork(admin)
-    time.sleep(0.05)
-    raise RuntimeError("the root did not answer the starter")
+    fork(last_words)
+    time.sleep(KEEPER_LIMIT_S)
 
 
 def admin_is_killed(store: str) -> None:
     """With it a dozen others die, and all of them become the launcher's to reap."""
+    me = os.getpid()
 
-    def admin() -> None:
-        me = os.getpid()
-
-        def sibling() -> None:
-            processes.die_with_parent(me)
-            time.sleep(KEEPER_LIMIT_S)
-
-        for _ in range(SIBLINGS):
-            fork(sibling)
-
-        fork(lambda: root(store))
-        time.sleep(0.1)
-        os.kill(me, signal.SIGKILL)
-
-    fork(admin)
-
-
-def serves(store: str) -> None:
-    """Stays, has the launcher told to stop, and lets itself be drained."""
-
-    def admin() -> None:
-        fork(lambda: root(store, stop=True))
+    def sibling() -> None:
+        processes.die_with_parent(me)
         time.sleep(KEEPER_LIMIT_S)
 
-    fork(admin)
+    for _ in range(SIBLINGS):
+        fork(sibling)
+
+    fork(lambda: root(store))
+    time.sleep(0.1)
+    os.kill(me, signal.SIGKILL)
+
+
+def gives_up_again(store: str) -> None:
+    """Too soon after the first time: it is let live, and then stops the launcher."""
+    fork(lambda: root(store, gave_up=True, stop=True))
+    time.sleep(KEEPER_LIMIT_S)
 
 
 SYSTEMS: tuple[Callable[[str], None], ...] = (
@@ -95,9 +90,9 @@ SYSTEMS: tuple[Callable[[str], None], ...] = (
     says_nothing,
     root_dies_at_once,
     root_and_admin_die_at_once,
-    starter_fails_beside_its_system,
+    gives_up,
     admin_is_killed,
-    serves,
+    gives_up_again,
 )
 
 
@@ -109,10 +104,12 @@ def fork(work: Callable[[], object]) -> None:
             os._exit(0)
 
 
-def root(store: str, *, stop: bool = False) -> None:
+def root(store: str, *, gave_up: bool = False, stop: bool = False) -> None:
     processes.die_with_parent(os.getppid())
     line = DescriptorStore(store)
     line.say("root")
+    if gave_up:
+        line.say("gave up", child="acceptor", reason="still no port")
     line.say("ready")
     if stop:
         board[1] = alone()
@@ -130,13 +127,19 @@ board = mmap.mmap(-1, 2)
 
 
 def alone() -> bool:
-    """Whether nothing but this root's admin is left below the launcher, soon at least."""
+    """Whether nothing but this root and its admin lives below the launcher, soon at least."""
+    mine = [os.getppid(), os.getpid()]
     ends_at = time.monotonic() + 0.8  # its heart does not beat: soon it would count as hung
-    while processes.children_of(LAUNCHER) != [os.getppid()]:
+    while [pid for pid in processes.descendants_of(LAUNCHER) if lives(pid)] != mine:
         if time.monotonic() > ends_at:
             return False
         time.sleep(0.005)
     return True
+
+
+def lives(pid: int) -> bool:
+    """Whoever has ended is reaped when there is time."""
+    return processes.group_of(pid) != 0 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def run() -> dict[str, Any]:

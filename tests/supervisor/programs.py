@@ -266,6 +266,42 @@ def newest(repaired: bool) -> dict[str, Any]:
     return {"told": sorted(nest.child_pids), "pids": sorted(nest.parent["newest"])}
 
 
+def one_admin(repaired: bool) -> dict[str, Any]:
+    """Who becomes the admin, and does it outlive a starter that fails?"""
+    told, tells = os.pipe()
+    fails, has_it_fail = os.pipe()
+    asked = os.fork()
+    if asked == 0:
+        os.close(has_it_fail)
+        if repaired:
+            repairs.install(os.getpid())
+            repairs.become_admin()
+        with socket.socket() as probe:
+            probe.bind((repairs.LOOPBACK, 0))
+            port = probe.getsockname()[1]
+        ActorSystem("multiprocTCPBase", {"Admin Port": port}, transientUnique=True)
+        os.write(tells, str(os.getpid()).encode())
+        os.read(fails, 1)
+        os._exit(1)
+    os.close(tells)
+    starter = int(os.read(told, 20))
+    below = [asked, *processes.descendants_of(os.getpid())]
+    admin = next(pid for pid in below if title(pid).startswith("MultiProcAdmin"))
+    os.close(has_it_fail)
+    ends_at = time.monotonic() + (GONE_S if repaired else SHOWN_S)
+    while runs(admin) and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    return {"it is who asked": admin == asked, "starter": starter != asked, "left": runs(admin)}
+
+
+def title(pid: int) -> str:
+    """What `ps` shows; '' when it is gone."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 PROGRAMS: dict[str, Callable[[bool], dict[str, Any]]] = {
     program.__name__: program
     for program in (
@@ -278,6 +314,7 @@ PROGRAMS: dict[str, Callable[[bool], dict[str, Any]]] = {
         logged,
         logger_killed,
         newest,
+        one_admin,
     )
 }
 

@@ -139,6 +139,34 @@ time.sleep(60)
             os.kill(pid, signal.SIGKILL)
 
 
+def test_a_group_ends_as_a_whole_whatever_its_members_had_forked() -> None:
+    script = """
+os.setsid()
+if os.fork() == 0:
+    os.fork()
+    time.sleep(60)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+    with start(script) as leader:
+        assert leader.stdout is not None
+        leader.stdout.readline()
+        assert soon(lambda: len(processes.descendants_of(leader.pid)) == 2)
+        others = processes.descendants_of(leader.pid)
+        assert {processes.group_of(pid) for pid in others} == {leader.pid}
+        processes.kill_group(leader.pid)
+        assert leader.wait(SOON_S) == -signal.SIGKILL
+        assert soon(lambda: not any(map(runs, others)))
+
+
+def test_who_does_not_lead_its_group_yet_is_killed_alone() -> None:
+    with start("print(os.getpid(), flush=True); time.sleep(60)") as process:
+        processes.kill_group(process.pid)  # this process's group is another
+        assert process.wait(SOON_S) == -signal.SIGKILL
+    processes.kill_group(0)  # not "my own group"
+    processes.kill_group(NO_PID)
+
+
 def test_a_process_with_an_odd_name_is_read_rightly() -> None:
     name = "a) S 1 (b"
     script = f"""
@@ -190,6 +218,7 @@ def test_a_process_computes_when_any_of_its_threads_does() -> None:
 
 def test_a_process_that_is_gone_has_no_relatives_and_no_state() -> None:
     assert processes.parent_of(NO_PID) == 0
+    assert processes.group_of(NO_PID) == 0
     assert processes.children_of(NO_PID) == []
     assert processes.descendants_of(NO_PID) == []
     assert not processes.is_stopped(NO_PID)

@@ -103,6 +103,13 @@ def test_the_whole_system_ends_with_its_logger() -> None:
     assert seen.stock["survivors"] > 0
 
 
+def test_who_asks_for_a_system_becomes_its_admin() -> None:
+    seen = Seen("one_admin")
+    assert seen.repaired == {"it is who asked": True, "starter": True, "left": False}
+    # Two forks and an exit away, and it knows nothing of who asked for it.
+    assert seen.stock == {"it is who asked": False, "starter": False, "left": True}
+
+
 def test_a_parent_knows_the_pid_of_a_child_that_has_not_spoken() -> None:
     """`newest_child_pid` reads what Thespian keeps to itself: an upgrade may move it."""
     answer, _ = finish(start("newest", "repaired"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.restart import RestartHistory, RestartPolicy
+from supervisor.restart import Escalation, RestartHistory, RestartPolicy
 
 POLICY = RestartPolicy(
     first_backoff_s=0.1,
@@ -177,3 +177,32 @@ def test_a_window_never_sees_more_starts_than_its_limit_allows(
     for index, moment in enumerate(starts):
         within = [start for start in starts[: index + 1] if start > moment - TIGHT.window_s]
         assert len(within) <= TIGHT.limit + 1
+
+
+def test_what_was_given_up_escalates_once() -> None:
+    escalation = Escalation(again_s=600.0)
+    assert escalation.asked(1000.0)
+    assert not escalation.asked(1016.0)
+    assert not escalation.asked(1599.0)
+
+
+def test_much_later_it_escalates_again() -> None:
+    escalation = Escalation(again_s=600.0)
+    assert escalation.asked(0.0)
+    assert not escalation.asked(599.9)
+    # The refusal does not count: 600 s after the last new start.
+    assert escalation.asked(600.0)
+    assert not escalation.asked(601.0)
+
+
+def test_a_child_that_never_starts_is_given_up_within_half_a_minute_and_then_tried_slowly() -> None:
+    history = RestartHistory(RestartPolicy())
+    now = 0.0
+    while not history.given_up:
+        wait = history.ended(now, "cannot start", 0.5)
+        now += wait
+    assert wait >= 15.0
+    assert now - wait < 30.0
+    for _ in range(20):
+        now += history.ended(now, "cannot start", 0.5)
+        assert history.given_up
