@@ -27,7 +27,7 @@ def named() -> list[tuple[str, str, str]]:
 
 def test_every_node_has_a_row() -> None:
     names = {name for row in ROWS for name in re.split(r", | \(", row[0].removeprefix("| "))}
-    wanted = {*(name for name, _actor, _detail in TREE), *OTHERS, *OUTSIDE}
+    wanted = {*(node.name for node in TREE), *OTHERS, *OUTSIDE}
     assert wanted <= names
 
 
