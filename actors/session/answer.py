@@ -108,9 +108,9 @@ class Answer:
     # --- from the cache ---
 
     def recalled(self, message: AnswerNews, now: float) -> None:
-        self._recall.take(message, now)
-        if isinstance(message, AnswerKnown) and not self._speaking.clauses:
-            self._speaking.foresee(message.clauses[0], now)
+        foreseen = self._recall.take(message, now)
+        if foreseen is not None and not self._speaking.clauses:
+            self._speaking.foresee(foreseen.clauses[0], now)
 
     def _known(self, message: AnswerKnown, now: float) -> None:
         if self._llm is not None:

@@ -104,10 +104,15 @@ class AnswerRecall:
         ask = AskAnswer(self._work.turn, self._request, question, scope, context)
         self._work.out.append(ToAnswers(ask))
 
-    def take(self, message: AnswerNews, now: float) -> None:
+    def take(self, message: AnswerNews, now: float) -> AnswerKnown | None:
+        """News of the question; returns the answer to what was looked up ahead, if it is that."""
         if self._ahead is not None and message.request == self._ahead.request:
             self._foreseen = message if isinstance(message, AnswerKnown) else None
-            return
+            return self._foreseen
+        self._take(message, now)
+        return None
+
+    def _take(self, message: AnswerNews, now: float) -> None:
         if message.request != self._request:
             return
         if isinstance(message, AnswerUnknown):
