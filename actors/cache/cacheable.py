@@ -60,7 +60,7 @@ _VOLATILE: Final = tuple(
     for kind, pattern in (
         (
             "weather",
-            r"天气|气温|室温|下雨|下雪|雨(?:什么时候|多久|.{0,2}停)|刮风|外[面头边][冷热]|[厅卧室屋房里儿].{0,4}温度|台风.*(?:到|来)|雾霾|空气质量|带伞|穿什么|\d度吗|冷不冷|热不热|几度|多少度$|日出|日落"
+            r"天气|气温|室温|下雨|下雪|雨(?:什么时候|多久|.{0,2}停)|刮风|外[面头边][冷热]|[厅卧室屋房里儿].{0,4}温度|台风.*(?:到|来)|雾霾|空气质量|带伞|穿什么|\d度吗|冷不冷|热不热|几度(?![才会能就]*(?:结冰|沸腾|烧开|融化|熔化|凝固))|多少度$|日出|日落"
             r"|\b(?:weather|rain(?:ing|y)?|snow(?:ing)?|forecast|umbrella|humid)\b|how (?:hot|cold)",
         ),
         (
@@ -74,7 +74,7 @@ _VOLATILE: Final = tuple(
         (
             "news",
             r"新闻|头条|热搜|股票|股价|股市|基金|汇率|金价|油价|房价|比分|赢了吗|路况|堵车|限行|航班|火车票|快递|外卖|彩票|排行榜|票房|夺冠|上1?届|下1?届|本届|这届|输给|[赢胜败]了.*队|能?[换买]多少|[美欧日港]元等于多少|限.?行|限.?号"
-            r"|上映|热播|总统是谁|首相是谁|总理是谁|主席是谁|首富|冠军是谁|价格|多少钱|便宜"
+            r"|上映|热播|(?<!\d任)总统是谁|首相是谁|总理是谁|主席是谁|谁是.{0,8}(?<!\d任)(?<!首任)(?:总统|首相|总理|主席|冠军|首富)$|首富|冠军是谁|价格|多少钱|便宜"
             r"|\b(?:news|stocks?|price|score|exchange rate|traffic|flight|president|prime minister|ceo|bitcoin)\b",
         ),
         (
@@ -156,6 +156,11 @@ _FRESH: Final = re.compile(
     r"笑话|段子|故事|谜语|绕口令|脑筋急转弯|唱.*歌|^唱|来一?1?[首段个]|讲一?1?个|随便|猜|推荐|写一?1?[首篇段个]|作诗|编|想听|掷|抛硬币|随机|聊聊|陪我"
     r"|\b(?:joke|story|poem|sing|recommend|suggest|random|riddle|flip a coin|roll)\b"
 )
+#: Kinds of question whose answer is always the same, whatever words are in them.
+_SURE: Final = frozenset(
+    {"say", "spell", "sum", "units", "amount", "written as", "kin", "festival day"}
+)
+_MEANS: Final = re.compile(r"意思|含义|解释|\bmean(?:s|ing)?\b")
 _OBJECTION: Final = re.compile(
     r"^(?:不对|不是(?:这个|这样|这首|的)?|那不对|这不对|错了|说错了|你(?:说|听|搞|弄|理解)错了|你错了|答错了|答非所问|不是这个意思|我(?:不是|没)(?:问|说|让你)(?:这个|的)?.{0,6}"
     r"|我问的(?:不)?是.{0,12}|乱说|胡说|瞎说|(?:你)?听错了|no|wrong|that is (?:wrong|not right|not what i (?:asked|meant|said))|you are wrong|not that|incorrect)(?:[了啊吧呀的]|，.*)?$"
@@ -188,7 +193,7 @@ def cacheable(question: str, lists: Lists | None = None) -> Verdict:
 
 def _by_its_words(form: Canonical) -> Verdict:
     text = form.text
-    if form.frame in ("say", "meaning", "spell", "sum", "units", "amount", "written as"):
+    if form.frame in _SURE or (form.frame == "meaning" and _MEANS.search(text)):
         about = "".join(form.parts[-1:]) if form.frame in ("say", "meaning", "spell") else ""
         if about and _UNNAMED.fullmatch(about):
             return Verdict(False, "context", f"it asks about what was said before: {about}")

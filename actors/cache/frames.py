@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.cache.english import NUMBER, english, total
+from actors.cache.facts import FACTS
 from actors.cache.framing import Framed, Match
 from actors.cache.readers import (
     COOK,
@@ -19,7 +20,6 @@ from actors.cache.readers import (
     MAKERS,
     VERBS,
     amount,
-    conversion,
     definition,
     distance,
     done_by,
@@ -28,7 +28,6 @@ from actors.cache.readers import (
     introduced,
     line,
     made,
-    most,
     one_thing,
     pair,
     person,
@@ -47,15 +46,11 @@ _SUM: Final = re.compile(
     r"(?:(?:等于|是|得|结果是|的结果是|合)(?:几|多少))?"
 )
 _CAPITAL: Final = r"(?:是|在)(?:哪里|哪个城市|哪座城市|哪|什么城市|什么)"
-_UNITS: Final = (
-    "公里|千米|米|分米|厘米|毫米|千克|公斤|克|毫克|斤|两|吨|小时|分钟|秒|天|周|月|年|升|毫升|英里|英尺|英寸|寸|尺"
-    "|里|亩|平方米|平方公里|立方米|公顷|元|角|分|度|世纪|季度"
-)
 _Builder = Callable[[Match], Framed | None]
 _TWO: Final = r"(?P<a>.+?)[和跟与](?P<b>.+?)"
 _TOGETHER: Final = "(?:吃|喝|用|服用|养|种|放|煮).{0,6}"
 #: What stands first must be in the question: most frames are passed over for nothing.
-_FRAMES: Final[tuple[tuple[str, re.Pattern[str], _Builder], ...]] = tuple(
+_FRAMES: Final[tuple[tuple[str, re.Pattern[str], _Builder], ...]] = FACTS + tuple(
     (needle, re.compile(pattern), builder)
     for needle, pattern, builder in (
         ("", _SUM.pattern, total),
@@ -81,11 +76,6 @@ _FRAMES: Final[tuple[tuple[str, re.Pattern[str], _Builder], ...]] = tuple(
             one_thing("capital"),
         ),
         ("省会", rf"(?P<x>.+?)的?省会{_CAPITAL}", one_thing("capital of a province")),
-        (
-            "",
-            rf"(?P<n>\d+(?:\.\d+)?|半)个?(?P<u>{_UNITS})(?:等于|是|有|合|相当于)?(?:多少|几)个?(?P<v>{_UNITS})",
-            conversion,
-        ),
         (
             "",
             rf"{_TWO}(?:(?:有什么|有哪些)(?:区别|不同|差别|不一样|差异)|的(?:区别|不同|差别|差异)(?:是什么|在哪里|有哪些)?"
@@ -115,13 +105,19 @@ _FRAMES: Final[tuple[tuple[str, re.Pattern[str], _Builder], ...]] = tuple(
             r"(?P<a>.+?)(?:到|距离|离|距)(?P<b>.+?)(?:多远|的?距离(?:是多少|多远|是多远)?)",
             distance,
         ),
-        ("到", r"(?P<a>.+?)到(?P<b>.+?)有?多少(?P<in>公里|千米|米)", distance),
+        ("公里", r"(?P<a>.+?)(?:到|距离|离|距)(?P<b>.+?)有?(?:多少|几)公里", distance),
+        ("到", r"(?P<a>.+?)到(?P<b>.+?)有?多少(?P<in>千米|米)", distance),
         (
             "",
             r"(?P<x>.+?)的(?P<size>高度|海拔|身高|长度|宽度|深度|重量|体重|面积|人口)",
             size,
         ),
-        ("全长", r"(?P<x>.+?)(?P<size>全长)(?:是|有)?(?:多少|多长)", size),
+        ("长", r"(?P<x>.+?)的?(?P<size>全长|总长度?)(?:是|有)?(?:多少|多长)", size),
+        (
+            "米",
+            r"(?P<x>.+?[峰山])(?:的?(?P<size>海拔|高度|高))?(?:是|有)?(?:多少|几)米高?",
+            size,
+        ),
         ("", r"(?P<x>.+?)的?(?P<size>高度|海拔|身高)(?:是|有)?(?:多少|多高)", size),
         (
             "度",
@@ -143,7 +139,7 @@ _FRAMES: Final[tuple[tuple[str, re.Pattern[str], _Builder], ...]] = tuple(
         ("多", r"(?P<x>.+?)多(?P<how>[高长宽深重快])", size),
         (
             "谁",
-            rf"(?P<x>.+?)是(?:被)?谁(?P<verb>{VERBS})的|谁(?P<verb2>{VERBS})[了的](?P<x2>.+)",
+            rf"(?P<x>.+?)是(?:被|由)?谁(?P<verb>{VERBS})(?:出来)?的|谁(?P<verb2>{VERBS})[了的](?P<x2>.+)",
             made,
         ),
         ("是谁", rf"(?P<x>.+?)的(?P<maker>{'|'.join(MAKERS)})是谁", made),
@@ -171,19 +167,18 @@ _FRAMES: Final[tuple[tuple[str, re.Pattern[str], _Builder], ...]] = tuple(
         ("哪年", r"(?P<x>.+?)(?:是在|是|在|于)(?P<q>哪年)", which_year),
         (
             "怎么",
-            rf"(?P<x>.+?)怎么(?P<verb>{COOK})(?:才(?P<result>不.+))?|怎么(?P<verb2>{COOK})(?P<x2>.+)",
+            rf"(?P<x>.+?)怎么(?P<verb>{COOK})(?P<result>才.+)?|怎么(?P<verb2>{COOK})(?P<x2>.+)",
             how_to,
         ),
         (
             "做",
-            r"(?P<x>.+?)的做法(?:是什么)?|教我(?:怎么)?做(?P<x2>.+)|做(?P<x3>.+)的方法",
+            r"(?P<x>.+?)的(?:做法(?:和?步骤)?|制作方法|烹饪方法)(?:是什么|是怎么样的)?|教我(?:怎么)?做(?P<x2>.+)|做(?P<x3>.+)的方法",
             how_to,
         ),
-        ("最", r"(?P<x>.*最.+?)是(?:什么|哪[个座条种只])(?P<tail>.{0,2})", superlative),
         (
             "最",
-            r"(?:(?P<where>世界|中国|全国)上?)?(?:什么|哪[个座条种只])(?P<x>.{1,3})最(?P<how>.{1,2})",
-            most,
+            r"(?P<x>.*最.+?)(?:是(?:什么|哪[个座条种只颗])(?P<tail>.{0,2})|叫什么)",
+            superlative,
         ),
         ("哪个", r"(?P<x>.+?)(?:在|属于|是(?=.+的$))哪个(?P<kind>省|市|洲|县|区)的?", province),
         (

@@ -39,7 +39,7 @@ _SAYING: Final = (
     ),
     re.compile(rf"用?(?P<l>{_LANGUAGE})(?:里)?(?:怎么说|怎么讲)(?P<x>.+)"),
     re.compile(rf"用(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说|怎么用(?P<l2>{_LANGUAGE})说(?P<x2>.+)"),
-    re.compile(rf"(?P<l>{_LANGUAGE})(?P<x>.+?)怎么说"),
+    re.compile(rf"(?P<l>{_LANGUAGE})的?(?P<x>.+?)怎么[说讲]"),
     re.compile(rf"(?:把|将)?(?P<x>.+?)(?:翻译成|翻译为|翻成|译成)(?P<l>{_LANGUAGE})"),
 )
 _SAME_LANGUAGE: Final = {f"{name}文": f"{name}语" for name in "英日法韩德俄"} | {"汉语": "中文"}

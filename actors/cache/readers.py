@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from actors.cache.facts import is_set, members, most_of
 from actors.cache.framing import PRONOUNS, Framed, Match, got
-from actors.cache.lexicon import KIN
+from actors.cache.lexicon import KIN, SYNONYMS
 from actors.cache.libraries import tagged, words
 from actors.cache.phrases import phrase
 from actors.cache.spelling import WH
 
-_THOUSAND: Final = {"千米": "米", "公里": "米", "千克": "克", "公斤": "克"}
 _SIZES: Final = dict(
     pair.split(":")
     for pair in [
@@ -29,6 +29,9 @@ _SIZES: Final = dict(
         "身高:高",
         "体重:重",
         "海拔:海拔",
+        "高:高",
+        "总长:长",
+        "总长度:长",
         "面积:面积",
         "人口:人口",
         "寿命:寿命",
@@ -63,6 +66,9 @@ COOK: Final = (
 )
 MAKE_YOU: Final = "创造|发明|制造|开发|研发|设计|做|造"
 _PLACE: Final = re.compile("..*[宫山河江湖海城岛寺塔桥州洲朝代节馆园族]$")
+_NAMED_SO: Final = re.compile("[人子儿女生师弟妹哥姐者员]$")
+#: A title says more than its words.
+_TITLE: Final = re.compile("(?:演义|[记传志梦经颂曲恋歌])$")
 #: Who may be the one that does it: 公司怎么做 is not 怎么做公司.
 _DOER: Final = re.compile("[人员家司师长者方府校国客民友们院店]$")
 
@@ -84,6 +90,13 @@ def one_thing(frame: str) -> Callable[[Match], Framed | None]:
 def definition(match: Match) -> Framed | None:
     if got(match, "x") in PRONOUNS and ("东西" in match[0] or match[0].startswith("什么")):
         return None  # 你是什么东西 asks for no definition; 什么是我 is not 我是什么
+    about = SYNONYMS.get(got(match, "x"), got(match, "x"))
+    if is_set(about):
+        return members(about)  # 四大发明是什么
+    if len(about) >= 4 and not _TITLE.search(about):
+        (_, kind), *more = tagged(about)
+        if not more and kind in ("n", "l", "vn"):
+            return "meaning", (about,)  # 什么叫光合作用 asks what the word means
     return one_thing("what")(match)
 
 
@@ -98,7 +111,12 @@ def person(match: Match) -> Framed | None:
 def size(match: Match) -> Framed | None:
     framed = one_thing("size")(match)
     name = got(match, "size") or ("人口" if "人口" in match[0] else "")
-    return framed and ("size", (*framed[1], _SIZES[name] if name else match["how"]))
+    if framed is None:
+        return None
+    asked = _SIZES[name] if name else match.groupdict().get("how") or "高"
+    if asked == "海拔" and got(match, "x")[-1] in "峰山":
+        asked = "高"  # a mountain's height is that above the sea
+    return "size", (*framed[1], asked)
 
 
 def made(match: Match) -> Framed | None:
@@ -136,7 +154,11 @@ def which_year(match: Match) -> Framed | None:
 
 
 def amount(match: Match) -> Framed:
-    return "amount", (match["x"],)
+    """A part or a power of a number, as the sum it is: 9的平方, 100的一半."""
+    many, _, of = match["x"].partition("的")
+    if of == "平方":
+        return "sum", (many, many, "*")
+    return ("sum", (many, "2", "÷")) if of == "一半" else ("amount", (match["x"],))
 
 
 def written_as(match: Match) -> Framed:
@@ -199,7 +221,7 @@ def how_to(match: Match) -> Framed | None:
     if framed is None:
         return None
     # 怎么煮饺子才不破皮, 饺子怎么煮才不破皮
-    about = got(match, "x").replace("才不", "不") + (match.groupdict().get("result") or "")
+    about = f"{got(match, 'x')}{match.groupdict().get('result') or ''}".replace("才不", "不")
     return framed[0], (verb, *phrase(about))
 
 
@@ -208,17 +230,6 @@ def distance(match: Match) -> Framed | None:
     if WH.search(a + b) or "到" in a + b:
         return None
     return f"distance {got(match, 'in')}".strip(), (*phrase(a), "→", *phrase(b))
-
-
-def conversion(match: Match) -> Framed | None:
-    month = match["u"] == "月" and "个月" not in match[0]  # January, not one month
-    year = match["u"] == "年" and len(match["n"]) > 3  # the year 2028, not so many years
-    if match["u"] == match["v"] or month or year:
-        return None
-    many, unit = "0.5" if match["n"] == "半" else match["n"], match["u"]
-    if unit in _THOUSAND and many.isdigit():
-        many, unit = f"{many}000", _THOUSAND[unit]  # 一千米 was read as 1000 米
-    return "units", (many, unit, match["v"])
 
 
 def pair(match: Match) -> Framed | None:
@@ -238,15 +249,10 @@ def pair(match: Match) -> Framed | None:
 
 def superlative(match: Match) -> Framed | None:
     tail = got(match, "tail")
+    if match[0].endswith("叫什么") and _NAMED_SO.search(match["x"]):
+        return None  # 最小的孩子叫什么 asks for a name
     # 最高的山是哪座山, but not 最高的山是哪个国家
-    return ("what is most", phrase(match["x"])) if match["x"].endswith(tail) else None
-
-
-def most(match: Match) -> Framed | None:
-    """哪座山最高 as 最高的山是什么."""
-    if len(words(match["x"])) != 1 or re.search("不|没|想|喜|爱", match["how"]):
-        return None
-    return "what is most", phrase(f"{match['where'] or ''}最{match['how']}的{match['x']}")
+    return ("what is most", most_of(match["x"])) if match["x"].endswith(tail) else None
 
 
 def either(match: Match) -> Framed | None:

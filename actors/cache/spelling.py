@@ -33,6 +33,25 @@ WH: Final = re.compile(
     r"|(?<![可还但总于功性机])([能会是有要对行想该])不\1|(?<!没)有没有|可不可以"
     r"|\b(?:who|what|where|when|why|which|how|whose)\b"
 )
+_CANTONESE: Final = re.compile("[點点][樣样解]|嘅|乜嘢|邊個|边个|幾多")
+_SPOKEN: Final = tuple(
+    (re.compile(pattern), word)
+    for pattern, word in (
+        # 三点样品, 两点解决: there the hour ends before the word
+        (r"(?<![\d一二两兩三四五六七八九十几幾早晚快慢多少有大小])[點点][樣样](?=整)", "怎么做"),
+        (r"怎么做整", "怎么做"),
+        (
+            r"(?<![\d一二两兩三四五六七八九十几幾早晚快慢多少有大小])[點点][樣样](?![品本子板机機])",
+            "怎么",
+        ),
+        (r"^[點点]解|(?<=\w{2})[點点]解(?=[會会要有係系])", "为什么"),
+        ("[係系](?=怎么|为什么|乜|邊|边)", "是"),
+        ("乜嘢", "什么"),
+        ("邊個|边个(?!人)", "谁"),
+        ("幾多", "多少"),
+        ("嘅", "的"),
+    )
+)
 _QUOTES: Final = re.compile('[\u201c\u201d"「」『』《》〈〉【】\\[\\]（）()`]')
 _COMMAS: Final = re.compile(r"(?<![a-z0-9])\.|\.(?![a-z0-9])|[，,、；;。！!：:…—～~·｜|]")
 _ENGLISH_POLAR: Final = re.compile(
@@ -43,6 +62,8 @@ _DOING: Final = (
     "make|cook|bake|boil|fry|grill|roast|steam|draw|tie|clean|remove|wash|fold|grow|plant|peel|build|fix|repair|stop"
     "|cure|prevent|learn|lose|save"
 )
+#: What only somebody with hands does, so that "how do you" asks nobody in particular.
+_BY_HAND: Final = "cook|bake|boil|fry|grill|roast|steam|tie|peel|fold|wash"
 _CONTRACTIONS: Final = tuple(
     (re.compile(pattern), full)
     for pattern, full in (
@@ -57,11 +78,23 @@ _CONTRACTIONS: Final = tuple(
         (r"\b(\w+)'ve\b", r"\1 have"),
         (r"\blet's\b", "let us"),
         # the same question in other words: how come, how do I, is it all right for
+        (r"^(how come the \w+)'s\b", r"\1 is"),
         (
             r"^how come ((?:the )?\w+|all \w+) (is|are|was|were|can|will) (?!.*\b(?:is|are|was|were|can|will)\b)",
             r"why \2 \1 ",
         ),
         (rf"^how (?:do|can) i (?=(?:{_DOING})\b)", "how to "),
+        (rf"^how (?:do|can) you (?=(?:{_BY_HAND}) \w)", "how to "),
+        (r"^(?:is|are) ((?:an? |the )?\w+) able to (?=\w)", r"can \1 "),
+        (r"^in (which|what) year did ", r"\1 year did "),
+        (r"^which year did ", "what year did "),
+        (r"\b(?:the )?(?:second world war|ww ?(?:2|ii)|world war ii)\b", "world war 2"),
+        (r"\b(?:the )?(?:first world war|ww ?(?:1|i)|world war i)\b", "world war 1"),
+        (r"\bworld war one\b", "world war 1"),
+        (
+            r"^can you explain (?:what )?(?!yourself|everything|something|anything|please)(\w{6,})(?: is)?(?: to me)?$",
+            r"what is \1",
+        ),
         (r"^is it (?:ok|okay|safe|all right) for (\w+) to (?=(?:eat|drink) )", r"can \1 "),
         (r"^what number of (?=\w+ (?:do|does|are) )", "how many "),
         (r"^(how many \w+ are )there (?=in )", r"\1"),
@@ -81,9 +114,18 @@ def spell(text: str) -> str:
     """Small letters, simplified characters, one kind of comma, contractions in full."""
     text = re.sub("²", "的平方", re.sub("³", "的立方", text))
     text = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
+    if _CANTONESE.search(text):
+        text = mandarin(text)
     if not _GLYPH.search(text):
         text = simplified(text)
     return spaced(_english(_signs(text).replace("您", "你")))
+
+
+def mandarin(text: str) -> str:
+    """The question words of spoken Cantonese as those of Mandarin."""
+    for pattern, word in _SPOKEN:
+        text = pattern.sub(word, text)
+    return text
 
 
 def spaced(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from actors.cache.everyday import everyday, plain_why
 from actors.cache.lexicon import KIN
 from actors.cache.libraries import words
 from actors.cache.phrases import PRONOUNS, cut
@@ -139,6 +140,8 @@ _BEFALLS: Final = re.compile(
     "|发霉|褪色|结冰)"
 )
 _CUSTOM: Final = re.compile("(?<=[节夕])要(?=[吃放贴喝赏挂发拜守赛扫登])")
+#: 发芽了还能吃吗 is 发芽了能吃吗; without what happened before, 还 says for how long.
+_STILL: Final = re.compile("(?<=了)还(?=[能可].*吗$)")
 _FAILS: Final = re.compile("(?P<how>连不上|打不开|关不掉)(?P<what>.{1,4})怎么办")
 
 
@@ -146,12 +149,12 @@ def plain_question(text: str) -> str:
     """One wording for each kind of question: question words, A-not-A, why in front."""
     if not _ABOUT_A_WORK.search(text):
         text = _rewritten(text, _ELSEWHERE)
-    text = _rewritten(text, _QUESTION_WORDS)
+    text = everyday(_rewritten(text, _QUESTION_WORDS))
     if "共有" in text and not _SEVERAL.search(text):
         text = _IN_ALL.sub("", text)
     if not _ASKS_ELSE.search(text):
         text = _COUNT.sub("有多少", text)
-    text = _WILL_RAIN.sub("", _polar(text))
+    text = _STILL.sub("", _WILL_RAIN.sub("", _polar(text)))
     if "不" in text and (match := _FAILS.fullmatch(text)) and _one_noun(match["what"]):
         return f"{match['what']}{match['how']}怎么办"
     return _why(text)
@@ -184,7 +187,7 @@ def _polar(text: str) -> str:
     match = matches[0]
     verb = next(group for group in match.groups() if group)
     after = text[match.end() :]
-    if verb == "是" and _IS_IT_SO.match(after):
+    if verb == "是" and (_IS_IT_SO.match(after) or after.startswith("就是")):
         verb = ""  # 是不是只有七秒 is 只有七秒吗
     return f"{text[: match.start()]}{verb}{after}吗"
 
@@ -206,7 +209,7 @@ def _why(text: str) -> str:
     if "为什么" not in text:
         return text
     text = _why_first(text)
-    return _CUSTOM.sub("", _BEFALLS.sub("", text))
+    return plain_why(_CUSTOM.sub("", _BEFALLS.sub("", text)))
 
 
 def _why_first(text: str) -> str:

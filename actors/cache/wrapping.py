@@ -32,7 +32,9 @@ _SOUND: Final = re.compile("[嗯呃噢诶欸唔]+(?!哼)")
 _FILLERS: Final = frozenset(
     {"啊", "哦", "喔", "额", "哎", "哎呀", "哎哟", "唉", "诶", "呃呃", "嗯嗯"}
 )
-_THAT: Final = re.compile(r"(?:那个|就是)，|那个(?=那个|请|你|我|帮|把|给我|现在|今天|嗯|呃)")
+_THAT: Final = re.compile(
+    r"(?:那个){2,}，?(?=.{3})|(?:那个|就是)，|那个(?=那个|请|你|我|帮|把|给我|现在|今天|嗯|呃)"
+)
 #: What follows a name or a sound that is itself the subject of the sentence.
 _SUBJECT: Final = re.compile(
     r"(?:是|叫|的|用|字|和|跟|与|吗|呢|读|写|念|翻译|表示|代表|什么意思|怎么[读写念说拼]|[英日法德韩俄][语文]|[这两]个字"
@@ -43,8 +45,18 @@ _PREDICATE: Final = re.compile(
 )
 _CALLED_ON: Final = re.compile(r"，|请|帮我|麻烦|给我|告诉我|你")
 #: What other assistants are called by; said to this one it is a call and no more.
-_OTHER_CALLS: Final = ("小爱同学", "小度小度", "天猫精灵", "小艺小艺", "小布小布", "嘿siri")
-_WHOLE: Final = re.compile("什么[是叫]|谁是|-?[0-9零一二两三四五六七八九十百千万点]+[加减乘除]")
+_OTHER_CALLS: Final = (
+    "小爱同学",
+    "小度小度",
+    "天猫精灵",
+    "小艺小艺",
+    "小布小布",
+    "嘿siri",
+    "嘿小度",
+)
+_WHOLE: Final = re.compile(
+    "什么[是叫]|谁是|.+(?:到|距离?|离).+多远|.+[和跟与].+(?:哪个|有什么区别)|-?[0-9零一二两三四五六七八九十百千万点]+[加减乘除]"
+)
 _EVENT: Final = re.compile("[了过着吗得]|谁|什么|怎么|哪")
 _I_ASK: Final = re.compile(
     r"(?:(?:麻烦|劳驾|我想|我要|想)?(?:请问|问|请教|打听)(?:你(?=一下))?(?:一下|下|一句(?!话))|我想请问(?:一下|下)?"
@@ -74,7 +86,11 @@ _AGREED: Final = re.compile("(?:，?(?:好吗|好不好|可以吗|行吗|行不�
 _THANKS: Final = re.compile(
     r"(?<![说讲叫写是用成对跟向给要会该不没道声])，?(?:谢谢[你啦了]?|多谢|拜托了?|麻烦你?了|辛苦了)$"
 )
-_TAIL: Final = frozenset("啊呀哦喔哟噢")
+_TAIL: Final = frozenset("啊呀哦喔哟噢嘞咧")
+#: 多长时间哪 is 多长时间啊; 在哪 asks where.
+_ASKED_ALREADY: Final = re.compile(
+    "(?:多少|几|什么|谁|怎么|多[久高远长大重深宽]).{0,3}[天年个久间远高长大重深宽么谁办样]哪$"
+)
 _LATER: Final = re.compile("用|怎么|[英日法德韩俄][语文]|把|翻译")
 _ENGLISH: Final = tuple(
     re.compile(pattern)
@@ -223,6 +239,8 @@ def _without_end(text: str) -> str:
         return text  # 用英语怎么说谢谢: the end is what is asked about
     while len(text) > 2 and words(text)[-1] in _TAIL:
         text = text[: -len(words(text)[-1])]
+    if text.endswith("哪") and _ASKED_ALREADY.search(text):
+        text = text[:-1]
     if not is_mention(text):
         rest = _THANKS.sub("", text)
         text = rest if WH.search(rest) or IMPERATIVE.match(rest) or _HELP.match(rest) else text

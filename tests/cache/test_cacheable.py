@@ -55,6 +55,12 @@ from actors.cache.cacheable import Lists, Made, cacheable, is_objection, worth_k
             "is it ok for dogs to eat chocolate",
             "你还好吗",
             "我国的首都是哪里",
+            "美国第一任总统是谁",
+            "谁是美国的首任总统",
+            "圣诞节是几月几号",
+            "水到几度才结冰",
+            "妈妈的姐姐我该叫什么",
+            "光合作用是什么",
         ),
     ],
 )
@@ -71,6 +77,7 @@ def test_facts_and_small_talk_are_kept(question: str) -> None:
                 "今天天气怎么样",
                 "要不要带伞",
                 "北京几度",
+                "天气预报是什么",
                 "will it rain",
                 "外头冷吗",
                 "雨什么时候停",
@@ -98,6 +105,7 @@ def test_facts_and_small_talk_are_kept(question: str) -> None:
                 "美国总统是谁",
                 "苹果多少钱",
                 "bitcoin price",
+                "谁是美国总统",
                 "一百美元等于多少人民币",
                 "上一届世界杯是哪个队夺冠的",
             )

@@ -30,7 +30,13 @@ def test_no_near_miss_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     ("part", "recall"),
-    [("tuned", 0.94), ("heldout", 0.94), ("strangers-a", 0.80), ("strangers-b", 0.50)],
+    [
+        ("tuned", 0.94),
+        ("heldout", 0.94),
+        ("strangers-a", 0.84),
+        ("strangers-b", 0.52),
+        ("strangers-c", 0.84),
+    ],
 )
 def test_precision_is_one_and_recall_is_held(part: Part, recall: float) -> None:
     result = judged_pairs(part)
@@ -45,6 +51,9 @@ def test_precision_is_one_and_recall_is_held(part: Part, recall: float) -> None:
         ("打开客厅的灯", "把客厅灯打开", "same meaning"),
         ("三加五等于几", "五加三是多少", "same meaning"),
         ("番茄炒蛋怎么做", "西红柿炒鸡蛋的做法", "same meaning"),
+        ("西瓜是水果还是蔬菜", "西瓜到底算蔬菜还是算水果", "same meaning"),
+        ("太阳系最大的行星是哪个", "太阳系里哪颗行星最大", "same meaning"),
+        ("喉咙被鱼刺卡住了怎么办", "鱼刺卡嗓子了咋办", "same meaning"),
         ("大象的鼻子为什么这么长", "大象鼻子为什么这么长", "function words"),
         ("turn the light in the kitchen on", "turn on the kitchen light", "same meaning"),
     ],
