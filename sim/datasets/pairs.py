@@ -2,7 +2,7 @@
 
 Pure: the templates of `templates/` are filled with values drawn by a seed. The part
 "tuned" is what the judgement was developed on; "heldout" has other templates,
-other fillers and another seed; the parts "strangers" are pairs as three people
+other fillers and another seed; the parts "strangers" are pairs as four people
 wrote them who had never seen the code, and have no slots.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-Part = Literal["tuned", "heldout", "strangers-a", "strangers-b", "strangers-c"]
+Part = Literal["tuned", "heldout", "strangers-a", "strangers-b", "strangers-c", "strangers-d"]
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 #: One part was tuned on with the first seed; the second is nobody's to look at.
@@ -24,8 +24,9 @@ SEEDS: Final[dict[Part, int]] = {
     "strangers-a": 0,
     "strangers-b": 0,
     "strangers-c": 0,
+    "strangers-d": 0,
 }
-PARTS: Final[tuple[Part, ...]] = ("tuned", "heldout", "strangers-a", "strangers-b", "strangers-c")
+PARTS: Final[tuple[Part, ...]] = tuple(SEEDS)
 #: A template with slots is filled so often.
 DRAWS: Final = 4
 _SLOT: Final = re.compile(r"\{(?P<name>[A-Za-z]+?)(?P<other>\d?)\}")

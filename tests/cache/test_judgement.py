@@ -36,6 +36,7 @@ def test_no_near_miss_is_accepted() -> None:
         ("strangers-a", 0.84),
         ("strangers-b", 0.52),
         ("strangers-c", 0.84),
+        ("strangers-d", 0.28),
     ],
 )
 def test_precision_is_one_and_recall_is_held(part: Part, recall: float) -> None:
