@@ -14,7 +14,11 @@ from tests.system.waiting import eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.faults]
 
-IDLERS = 6
+IDLERS = 20
+
+#: Sessions are ready within milliseconds of each other and pass one another: so many of 21
+#: may be ahead of the one that was served first. Without an order it would be the last.
+AHEAD = 7
 
 
 def test_a_device_that_is_spoken_to_comes_before_idle_ones(start: Start) -> None:
@@ -36,7 +40,6 @@ def test_a_device_that_is_spoken_to_comes_before_idle_ones(start: Start) -> None
             for device in (*idle, last):
                 device.check_unbroken()
             taken = re.findall(r"connection taken over .*device=(\S+)", server.log())
-            # Sessions that become ready at the same moment may pass each other by one.
-            assert last.id in taken[:2], (last.id, taken)
+            assert taken.index(last.id) <= AHEAD, (last.id, taken)
 
     asyncio.run(run())
